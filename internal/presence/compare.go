@@ -35,9 +35,12 @@ func (t *Table) ask(p *peer, now time.Time) {
 	if p.ask != nil || p.deaf {
 		return
 	}
-	for _, r := range p.sortedRoutes() {
+	for _, r := range p.routes {
+		if r == nil || r.home == nil {
+			continue
+		}
 		h := r.home
-		if h == nil || h.best != r || h.exact || now.Before(r.askAt) || h.hidden && now.Before(h.retryAt) {
+		if h.best != r || !h.wanting(now) {
 			continue
 		}
 		r.askAt = now.Add(askEvery)

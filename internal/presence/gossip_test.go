@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -175,4 +176,51 @@ func TestLists(t *testing.T) {
 		c.Entries[n.relays[1].self] != 17+16 || c.Sent == 0 || c.Received == 0 || c.Mismatches > 0 {
 		t.Errorf("%+v", c)
 	}
+}
+
+// A relay comes back, and with it all of its people at once: they are known over three links within 20 s, and who
+// comes meanwhile at another relay within 2 s, as always.
+func TestCrowdReturns(t *testing.T) {
+	n := newNetwork(t, 4, hop, 0)
+	for i := range 3 {
+		n.connect(i, i+1)
+	}
+	n.run(15 * time.Second)
+	for who := range 20_000 {
+		n.join(0, who)
+	}
+	n.run(time.Second)
+	n.join(1, 30_000)
+	n.within(2*time.Second, "somebody else is known", func() bool { return n.knows(3, 30_000, 1) })
+	far := n.relays[3].table
+	took := n.within(20*time.Second, "all are known", func() bool { return far.entries == 20_001 })
+	t.Log("known after", took)
+	n.run(20 * time.Second)
+	if n.check(); len(n.problems) > 0 {
+		t.Error(n.problems)
+	}
+}
+
+// BenchmarkSweep looks at as much as there can be: 1000 homes by 20 peers, who all tell of all.
+func BenchmarkSweep(b *testing.B) {
+	table := New(Options{Identity: relayNumber(1), Boot: 1})
+	var peers []*liar
+	for i := range 20 {
+		peers = append(peers, newLiar(b, table, byte(2+i), Mesh, start))
+	}
+	for i := range 1000 {
+		id := identity.SeedFromBytes([identity.SeedSize]byte{byte(i), byte(i >> 8), 7}).Identity()
+		s := stateOf(id, 1, 1, hashesOf(i*50, 50), start)
+		for _, p := range peers {
+			if p.claim(uint64(i), id, 1, s, start); p.asked() {
+				p.answer(hashesOf(i*50, 50), start)
+			}
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		table.sweep(start)
+		table.Drain()
+	}
+	b.ReportMetric(float64(table.entries), "entries")
 }

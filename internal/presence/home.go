@@ -177,7 +177,14 @@ func (t *Table) settle(h *home, now time.Time) {
 	if h.exact && !h.hidden {
 		t.nowKnown(h)
 	}
-	t.ask(r.peer, now)
+	if h.wanting(now) {
+		t.ask(r.peer, now)
+	}
+}
+
+// wanting reports whether the peer of the best route is to be asked who is there.
+func (h *home) wanting(now time.Time) bool {
+	return !h.exact && !now.Before(h.best.askAt) && (!h.hidden || !now.Before(h.retryAt))
 }
 
 // nowKnown notes that what is held of a home is exact.
@@ -203,7 +210,7 @@ func (t *Table) restart(h *home, boot uint64) {
 
 // drop removes a route.
 func (t *Table) drop(r *route, now time.Time) {
-	if delete(r.peer.routes, r.number); r.peer.ask != nil && r.peer.ask.route == r {
+	if r.peer.routes[r.number] = nil; r.peer.ask != nil && r.peer.ask.route == r {
 		r.peer.ask.void = true
 	}
 	h := r.home

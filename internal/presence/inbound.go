@@ -96,7 +96,7 @@ func (t *Table) homeMessage(p *peer, m *wire.PresenceHome, now time.Time) {
 		t.ignore(p, problemRules, wrong, now)
 		return
 	}
-	r := p.routes[m.Number]
+	r := p.route(m.Number)
 	if r != nil && (r.home == nil || r.home.key != m.Home) {
 		t.drop(r, now)
 		r = nil
@@ -125,7 +125,7 @@ func (t *Table) homeMessage(p *peer, m *wire.PresenceHome, now time.Time) {
 			return
 		}
 		r = &route{home: h, peer: p, number: m.Number}
-		p.routes[m.Number] = r
+		p.add(r)
 		h.routes = append(h.routes, r)
 	}
 	t.update(r, m, path, now)
@@ -160,7 +160,7 @@ func (t *Table) useless(p *peer, number uint64, r *route, now time.Time) {
 	if r != nil {
 		t.drop(r, now)
 	}
-	p.routes[number] = &route{peer: p, number: number}
+	p.add(&route{peer: p, number: number})
 }
 
 // wrongPath says what is wrong with a path; empty: nothing.
@@ -187,7 +187,7 @@ func (h *home) hasSeen(s *wire.PresenceState) bool { return h.seen != nil && *h.
 // goneMessage takes back homes.
 func (t *Table) goneMessage(p *peer, m *wire.PresenceGone, now time.Time) {
 	for _, number := range m.Numbers {
-		r := p.routes[number]
+		r := p.route(number)
 		if r == nil {
 			t.ignore(p, problemRules, "it takes back a home that it has not told of", now)
 			return
@@ -200,7 +200,7 @@ func (t *Table) goneMessage(p *peer, m *wire.PresenceGone, now time.Time) {
 func (t *Table) newsMessage(p *peer, m *wire.PresenceNews, now time.Time) {
 	for i := range m.Items {
 		item := &m.Items[i]
-		r := p.routes[item.Number]
+		r := p.route(item.Number)
 		switch {
 		case p.deaf:
 			return

@@ -18,8 +18,8 @@ type ownChange struct {
 func (t *Table) nextVersion(now time.Time) {
 	h, c := t.own, change{rise: 1}
 	most := changesMost
-	if len(t.peers) == 0 {
-		most = len(t.news)
+	if len(t.peers) == 0 || len(t.news) > crowd {
+		most = len(t.news) // peers will ask for what differs, which is less than to tell them all
 	}
 	for hash, news := range t.news {
 		if most--; most < 0 {

@@ -20,7 +20,7 @@ type peer struct {
 	in      uint64             // serial of the next message
 	held    map[uint64]inbound // that came before their turn, at most heldMost
 	deaf    bool               // it has broken the rules: nothing it says counts any more
-	routes  map[uint64]*route  // by the number that it gave
+	routes  []*route           // by the number that it gave; nil: it stands for nothing
 	ask     *comparison        // that it has not answered yet; nil: none
 	entries int                // who is at the homes that are known by it
 
@@ -53,8 +53,7 @@ func (t *Table) Up(id wire.RelayID, key identity.PublicKey, label string, word W
 	}
 	t.Down(id, now)
 	t.ups++
-	p := &peer{id: id, key: key, label: label, word: word, up: t.ups, routes: map[uint64]*route{},
-		told: map[*home]*telling{}, answers: answersMost, counted: now}
+	p := &peer{id: id, key: key, label: label, word: word, up: t.ups, told: map[*home]*telling{}, answers: answersMost, counted: now}
 	t.peers[id] = p
 	t.order = append(t.order, p)
 	slices.SortFunc(t.order, func(a, b *peer) int { return a.id.Compare(b.id) })
@@ -69,7 +68,7 @@ func (t *Table) Word(id wire.RelayID, word Word, now time.Time) {
 		return
 	}
 	p.word = word
-	for _, r := range p.sortedRoutes() {
+	for _, r := range p.allRoutes() {
 		if r.home != nil {
 			t.choose(r.home, false, now)
 		}
@@ -91,18 +90,35 @@ func (t *Table) Down(id wire.RelayID, now time.Time) {
 
 // dropAll forgets what a peer said.
 func (t *Table) dropAll(p *peer, now time.Time) {
-	for _, r := range p.sortedRoutes() {
+	for _, r := range p.allRoutes() {
 		t.drop(r, now)
 	}
 }
 
-// sortedRoutes returns a peer's routes by number.
-func (p *peer) sortedRoutes() (list []*route) {
+// allRoutes returns a peer's routes, by number.
+func (p *peer) allRoutes() (list []*route) {
 	for _, r := range p.routes {
-		list = append(list, r)
+		if r != nil {
+			list = append(list, r)
+		}
 	}
-	slices.SortFunc(list, func(a, b *route) int { return int(a.number) - int(b.number) })
 	return list
+}
+
+// route returns what a number stands for; nil: nothing.
+func (p *peer) route(number uint64) *route {
+	if number < uint64(len(p.routes)) {
+		return p.routes[number]
+	}
+	return nil
+}
+
+// add has a route's number, which is below wire.MaxPresenceHomes, stand for it.
+func (p *peer) add(r *route) {
+	for uint64(len(p.routes)) <= r.number {
+		p.routes = append(p.routes, nil)
+	}
+	p.routes[r.number] = r
 }
 
 // ignore stops listening to a peer that has broken the rules, until its link comes up again.

@@ -35,6 +35,7 @@ const (
 	goneMost     = 400                // homes that one message takes back
 	pendingMost  = 4096               // bytes of news of one home that wait for a peer
 	changesMost  = 64                 // of our own people in a version
+	crowd        = 1000               // from how many on all are
 	answersMost  = 32                 // questions of a peer that are answered at once; then one a second
 	versionMost  = 1<<62 - 1
 )
