@@ -384,3 +384,81 @@ func (m *mesh) returns(after time.Duration, p *person) {
 		p.node.attach(p)
 	})
 }
+
+// Whatever becomes of relays and sessions: once all is well for half a minute, all calls that are left are up
+// at both ends and heard there, and when they end no relay knows of them.
+func TestRandomRelays(t *testing.T) {
+	for seed := range uint64(20) {
+		w := newWorld(t, 5000+seed, "ann", "bob", "cem", "dan")
+		w.jitter = time.Duration(seed%4) * 60 * time.Millisecond
+		m := newMesh(w, 5, "AB BC CD DE AE")
+		for i, p := range w.people {
+			p.talks = true
+			m.nodes[i].attach(p)
+		}
+		w.talk(w.people[0], w.people[1])
+		w.talk(w.people[2], w.people[3])
+		for range 25 {
+			m.something()
+			w.run(time.Duration(w.rng.IntN(4000)) * time.Millisecond)
+		}
+		w.run(30 * time.Second)
+		heard := map[*person]int{}
+		for _, p := range w.people {
+			heard[p] = p.heard
+		}
+		w.run(5 * time.Second)
+		w.checkPairs()
+		for _, p := range w.people {
+			for _, c := range slices.Clone(p.line.calls) {
+				if c.state != Open || p.heard < heard[p]+40 || last[Silent](p).Silent {
+					t.Errorf("seed %d: %s hears %d frames in 5 s", seed, p.name, p.heard-heard[p])
+				}
+				if c.caller == (seed%2 == 0) {
+					p.do(func() { p.line.HangUp(c.id, w.now) })
+				}
+			}
+		}
+		w.run(2 * time.Second)
+		m.forgotten(time.Second)
+		w.quiet()
+		if t.Failed() {
+			t.Fatalf("seed %d%s", seed, w.log())
+		}
+	}
+}
+
+// something happens to a relay, or to somebody's session.
+func (m *mesh) something() {
+	p, n := m.people[m.rng.IntN(len(m.people))], m.nodes[m.rng.IntN(len(m.nodes))]
+	switch m.rng.IntN(4) {
+	case 0:
+		if n.table == nil {
+			return
+		}
+		n.kill(time.Duration(m.rng.IntN(15000)) * time.Millisecond)
+		back := time.Duration(500+m.rng.IntN(9000)) * time.Millisecond
+		for _, q := range m.people {
+			if q.node == n && !q.offline {
+				m.returns(back, q)
+			}
+		}
+		m.at(back, func() {
+			if n.table == nil {
+				n.start()
+			}
+		})
+	case 1:
+		if !p.offline && p.node.table != nil {
+			p.node.attach(p)
+		}
+	case 2:
+		if !p.offline && n.table != nil {
+			n.attach(p)
+		}
+	case 3:
+		if !p.offline {
+			m.returns(time.Duration(m.rng.IntN(5000))*time.Millisecond, p)
+		}
+	}
+}
