@@ -154,6 +154,9 @@ func (p *party) up(c *Call, limit time.Duration) *Room {
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	p.cancel = cancel
+	if p.deaf {
+		return room
+	}
 	p.wg.Go(func() {
 		if err := room.Play(ctx, PlayConfig{Mix: mix}); err != nil {
 			p.lab.t.Error(err)

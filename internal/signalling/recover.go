@@ -11,7 +11,7 @@ const (
 	talkedIn   = 2 * time.Second // media of the other's came in this time before it was heard last
 	quietMedia = 1500 * time.Millisecond
 	quietElse  = 2500 * time.Millisecond
-	tryPause   = 1500 * time.Millisecond // after the first try, then twice as long each time
+	tryPause   = 1500 * time.Millisecond // after the first try, then twice as long
 	tryTime    = 60 * time.Second
 	waitTime   = tryTime + 5*time.Second // called: it cannot try
 )
@@ -28,7 +28,7 @@ type silence struct {
 
 // pause puts off the next try, for there was one just now.
 func (s *silence) pause(now time.Time) {
-	s.due = now.Add(tryPause << min(s.tries, 6))
+	s.due = now.Add(tryPause << min(s.tries, 1))
 	s.tries++
 }
 

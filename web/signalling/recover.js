@@ -17,7 +17,7 @@ import { ROUTE_WANTED } from '../wire/urgent.js';
 const TALKED_IN = 2000; // media of the other's came in this time before it was heard last
 const QUIET_MEDIA = 1500;
 const QUIET_ELSE = 2500;
-const TRY_PAUSE = 1500; // after the first try, then twice as long each time
+const TRY_PAUSE = 1500; // after the first try, then twice as long
 const TRY_TIME = 60_000;
 const WAIT_TIME = TRY_TIME + 5000; // called: it cannot try
 
@@ -35,7 +35,7 @@ export async function lose(c, now) {
 
 /** Puts off the next try, for there was one just now. @param {Call['silence']} silence @param {number} now */
 export function pause(silence, now) {
-  silence.due = now + TRY_PAUSE * 2 ** Math.min(silence.tries, 6);
+  silence.due = now + TRY_PAUSE * 2 ** Math.min(silence.tries, 1);
   silence.tries++;
 }
 

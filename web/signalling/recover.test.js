@@ -47,7 +47,7 @@ test('a call goes on after whatever happens between its ends, as soon as it can'
       for (const r of [...w.routes.values()]) await breaks(w, r, ann, bob);
       await w.run(away + 300); // what was on its way has arrived
       const [a, b] = [ann.heard, bob.heard];
-      await w.run(away + 5 * SECOND); // it tries ever less often
+      await w.run(away + 5 * SECOND); // it tries every 3 s
       assert.ok(bob.heard > b && (!bob.talks || ann.heard > a), `${name}, seed ${seed}: not heard${w.log()}`);
       await w.run(10 * SECOND);
       assert.ok(!ann.last('silent').silent && !bob.last('silent').silent, `${name}: heard, and called silent`);
@@ -104,7 +104,7 @@ test('with no way between them both ends give up, the caller after a minute and 
   const took = w.now - broken;
   assert.ok(ann.ended(at) === 'failed' && took >= 60 * SECOND && took <= 63 * SECOND, `${took} ms`);
   const tries = ann.sentOf(urgent.CALL_FORWARD) - before;
-  assert.ok(tries >= 5 && tries <= 8, `${tries} tries`);
+  assert.ok(tries >= 18 && tries <= 23, `${tries} tries`);
   await w.until('the called gives up', () => bob.ended(to) === 'failed');
   bob.offline = false;
   await w.quiet();
