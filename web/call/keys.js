@@ -42,6 +42,7 @@ const RETRY_AFTER = 1000; // ms after work that failed
  * @property {Bytes} self hash of our entry
  * @property {import('../e2ee/secret.js').Secret | null} secret
  * @property {import('../e2ee/keys.js').JoinKey} joinKey which the keys erases in the end
+ * @property {number} [renewEvery] ms after which a fresh key is made though nobody left; absent: never
  * @property {import('../link/clock.js').Clock} clock
  * @property {(kind: number, body: Bytes, done?: (acked: boolean) => void) => boolean} sendUrgent
  * @property {() => boolean | null} hand what there is to say of it, null: nothing
@@ -83,6 +84,7 @@ export class Keys {
   #running = false;
   #again = false;
   #closed = false;
+  #renewAt = 0; // when a fresh key is due; 0: never
   #ends = 0; // when our keys do not follow the members any more; 0: not yet, or no longer
   /** @type {any} */ #timer;
 
@@ -104,7 +106,9 @@ export class Keys {
    */
   start(alone) {
     this.#alone = alone;
-    this.#opening = new Opening(this.#at.clock.now());
+    const { clock, renewEvery = 0 } = this.#at;
+    this.#opening = new Opening(clock.now());
+    if (renewEvery > 0) this.#renewAt = clock.now() + renewEvery;
     this.wake();
   }
 
@@ -342,6 +346,10 @@ export class Keys {
       this.#ends = 0;
       this.#talker.disarm();
     }
+    if (this.#renewAt > 0 && now >= this.#renewAt) {
+      this.#renewAt = now + (this.#at.renewEvery ?? 0);
+      this.#talker.renew();
+    }
     this.#talker.opening(opening);
     for (const number of inputs.delivered) this.#talker.delivered(number);
     for (const id of inputs.wanted) {
@@ -352,7 +360,7 @@ export class Keys {
     this.#talker.hold(this.#outstanding.busy); // stirs when it is not
     const { distribution, next } = this.#talker.step(now);
     if (distribution) await this.#handOut(distribution);
-    return soonest(next, this.#ends);
+    return soonest(soonest(next, this.#ends), this.#renewAt);
   }
 
   /**

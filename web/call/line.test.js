@@ -452,3 +452,26 @@ withLines('a call is handed on', { ann: {}, bob: {}, cem: {} }, async ({ lab }, 
   assert.ok(bob.frames.get(cem.label).length > 80 && cem.frames.get(bob.label).length > 80);
   await settle();
 });
+
+withLines('each end makes a fresh key every ten minutes', { ann: {}, bob: {} }, async ({ lab }, ann, bob) => {
+  const [, id] = await talk(lab, ann, bob);
+  await lab.run(2000);
+  lab.people.length = 0; // nobody says or plays anything: that would take a while
+  const came = { o1: 0, [id]: 0 };
+  for (const [p, of] of [[ann, 'o1'], [bob, id]]) {
+    const { keys } = p.line.call(of).link;
+    const { keyCame } = keys;
+    keys.keyCame = (key) => {
+      came[of]++;
+      keyCame.call(keys, key);
+    };
+  }
+  await lab.run(590_000);
+  assert.deepEqual(came, { o1: 0, [id]: 0 });
+  await lab.run(15_000);
+  assert.deepEqual(came, { o1: 1, [id]: 1 });
+  lab.people.push(ann, bob);
+  const before = ann.frames.get(bob.label).length;
+  await lab.run(2000);
+  assert.ok(ann.frames.get(bob.label).length > before + 50, 'not heard with the fresh key');
+});

@@ -36,6 +36,7 @@ const ID_DIGITS = 12; // of an entry hash in hexadecimal, that are the member id
  * What calls for a change.
  * @typedef {object} Due
  * @property {boolean} leavers somebody has the newest key and is not inside
+ * @property {boolean} stale the key in use was used for long
  * @property {boolean} untold the key in use is to be announced to its holders
  * @property {boolean} newcomers somebody inside has no key
  * @property {boolean} asking somebody who should have the newest key asked for it
@@ -68,6 +69,7 @@ export class Talker {
   /** @type {number | null} the last change */ #last = null;
   #opening = false; // who is found is no newcomer
   #held = false; // see hold
+  #stale = false; // see renew
 
   /**
    * @param {object} config @param {import('../identity/identity.js').Identity} config.identity
@@ -178,6 +180,11 @@ export class Talker {
     this.#held = on;
   }
 
+  /** Makes a fresh key for all members, in the place of one that was used for long. */
+  renew() {
+    this.#stale = this.#state.armed && this.#state.key !== null;
+  }
+
   /** Says that everybody has the key with this number. @param {number} number */
   delivered(number) {
     if (this.#waiting && number === this.#awaited) this.#delivered = true;
@@ -231,7 +238,7 @@ export class Talker {
 
   /** Whether something is due that need not wait. @param {Due} due */
   #may(due) {
-    return due.leavers || due.untold || ((due.newcomers || due.asking) && !this.#held);
+    return due.leavers || due.stale || due.untold || ((due.newcomers || due.asking) && !this.#held);
   }
 
   /**
@@ -256,13 +263,14 @@ export class Talker {
       if (this.#asks(member)) asking = true;
       holding++;
     }
-    return {leavers: holding < this.#holders.size, untold: this.#untold && holding > 0, newcomers, asking};
+    const leavers = holding < this.#holders.size;
+    return {leavers, stale: this.#stale, untold: this.#untold && holding > 0, newcomers, asking};
   }
 
   /** Makes the one change that is due. @param {Due} due @param {number} now @returns {Change | null} */
   #change(due, now) {
     const state = this.#state;
-    if (due.leavers) return this.#rekey(now, (this.#left ?? now) + SWITCH_AFTER);
+    if (due.leavers || due.stale) return this.#rekey(now, (this.#left ?? now) + SWITCH_AFTER);
     if (due.untold) return this.#announce(this.#members.filter((m) => this.#holds(m)));
     if (!due.newcomers) return this.#announce(this.#members.filter((m) => this.#asks(m)));
     // A key that waits was not used yet, so it opens nothing of before they came; while opening, they were
@@ -285,7 +293,7 @@ export class Talker {
     this.#waiting?.erase();
     this.#waiting = this.#fresh();
     this.#until = until;
-    this.#delivered = false;
+    this.#delivered = this.#stale = false;
     this.#holders = this.#memberSet();
     this.#left = null;
     if (this.#members.length === 0) {

@@ -77,6 +77,23 @@ test('a leave waits for delivery', async () => {
   await unheard(secret, 'no_key', at(12), c);
 });
 
+test('a key that was used for long is followed by a fresh one for the same members', async () => {
+  const {a, b, c, s} = await armed();
+  a.talker.renew();
+  const fresh = a.step(at(10), true, at(18));
+  await wantKey(a, fresh, [1, 0], [b, c], b, c);
+  await deliver(a, fresh, at(10), b, c);
+  assert.equal(epochOf(await seal(s, 'the old key')), 0x00);
+  a.talker.delivered(fresh.number);
+  a.step(at(11), false, NEVER);
+  const sealed = await seal(s, 'the fresh key');
+  assert.equal(epochOf(sealed), 0x10);
+  await heard(sealed, 'the fresh key', at(11), b, c);
+  a.talker.disarm();
+  a.talker.renew();
+  a.step(at(12), false, NEVER);
+});
+
 test('a leave is over after eight seconds', async () => {
   const {a, b, c, s} = await armed();
   const d = await party('d');

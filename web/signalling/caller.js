@@ -193,7 +193,6 @@ export async function deviceLost(c, now) {
  * @param {Call} c @param {Path} p @param {Signal} s @param {number} now
  */
 export async function callerSignal(c, p, s, now) {
-  if (c.state === STATE.open) return; // of another device than the chosen one: it was closed
   if (c.asking.reached === 0) c.asking.reached = now;
   switch (s.type) {
     case 'ringing':

@@ -223,9 +223,9 @@ export class Line {
     return next !== 0 && next <= now ? now + 1 : next; // what was due is done
   }
 
-  /** Whether nothing is left to be said of calls that are over. */
+  /** Whether there is no call, and no last word on its way. */
   get settled() {
-    return this.closing.every((p) => p.state === PATH.gone);
+    return this.calls.length === 0 && this.closing.every((p) => p.state !== PATH.closing);
   }
 
   /** The call with this number; null: it is over, or nobody's. @param {number} id */
