@@ -367,6 +367,27 @@ func TestReplays(t *testing.T) {
 	}
 }
 
+// A home whose clock was wrong, by hours either way, is used when it signs with the right time.
+func TestClockIsSet(t *testing.T) {
+	for _, off := range []time.Duration{-5 * time.Hour, 5 * time.Hour} {
+		table := small(1)
+		l := newLiar(t, table, 2, Mesh, start)
+		home, people := relayNumber(9), hashesOf(0, 5)
+		l.claim(0, home, 1, stateOf(home, 1, 1, people, start.Add(off)), start)
+		l.mustComplain(problemClock)
+		if l.asked() || len(table.Ways(personNumber(0).Fingerprint())) > 0 {
+			t.Fatal("it is used")
+		}
+		now := start.Add(10 * time.Second)
+		s := stateOf(home, 1, 1, people, now)
+		l.say(&wire.PresenceNews{Items: []wire.PresenceItem{{State: &s}}}, now)
+		l.answer(people, now)
+		if ways := table.Ways(personNumber(0).Fingerprint()); len(ways) != 1 || len(l.wrong) > 0 {
+			t.Error(off, ways, l.wrong)
+		}
+	}
+}
+
 // What breaks the rules ends what a peer says, and nothing else.
 func TestRules(t *testing.T) {
 	now := start

@@ -234,11 +234,14 @@ func (t *Table) bad(r *route, now time.Time) {
 // shown it, as whoever shows an old one again does not make it younger.
 func (t *Table) noteState(r *route, s *wire.PresenceState, age time.Duration, now time.Time) {
 	h := r.home
+	if h.boot < s.Boot {
+		t.restart(h, s.Boot)
+	}
 	if h.seen == nil || s.Time > h.seen.Time {
 		h.seen, h.seenAt = s, now.Add(-age)
 	}
 	r.state, r.fresh = s, now.Add(-age)
-	older := time.Duration(h.seen.Time-s.Time) * time.Millisecond // both are credible
+	older := time.Duration(h.seen.Time-s.Time) * time.Millisecond // both were credible when they came
 	if at := h.seenAt.Add(-older); at.Before(r.fresh) {
 		r.fresh = at
 	}

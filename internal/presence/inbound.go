@@ -107,10 +107,6 @@ func (t *Table) homeMessage(p *peer, m *wire.PresenceHome, now time.Time) {
 		t.do(Problem{p.id, problemLoop, "a path has this relay"})
 		t.useless(p, m.Number, r, now)
 		return
-	case !credible(&m.State, now):
-		t.do(Problem{p.id, problemClock, "a state is not of now"})
-		t.useless(p, m.Number, r, now)
-		return
 	case (h == nil || !h.hasSeen(&m.State)) && !m.State.Verify(m.Home):
 		t.ignore(p, problemState, "the signature is wrong", now)
 		return
@@ -148,10 +144,12 @@ func (t *Table) update(r *route, m *wire.PresenceHome, path []wire.RelayID, now 
 	}
 	r.path, r.passOn, r.address = path, m.PassOn, m.Address
 	r.boot, r.version, r.midway = m.State.Boot, m.Version, r.midway && !m.Afresh
-	if h.boot < r.boot {
-		t.restart(h, r.boot)
+	if credible(&m.State, now) {
+		t.noteState(r, &m.State, time.Duration(m.Age)*time.Second, now)
+	} else { // it is of no use until the home signs one that is of now
+		t.do(Problem{r.peer.id, problemClock, "a state is not of now"})
+		r.state, r.fresh = &m.State, time.Time{}
 	}
-	t.noteState(r, &m.State, time.Duration(m.Age)*time.Second, now)
 	t.choose(h, moved && h.passed == r, now)
 }
 
@@ -221,7 +219,7 @@ func (t *Table) newsMessage(p *peer, m *wire.PresenceNews, now time.Time) {
 func (t *Table) stateItem(r *route, s *wire.PresenceState, now time.Time) {
 	h := r.home
 	switch {
-	case s.Time < r.state.Time+uint64(stateLeast/time.Millisecond):
+	case credible(r.state, now) && s.Time < r.state.Time+uint64(stateLeast/time.Millisecond):
 		return // said before, or more often than a home does
 	case s.Boot != r.boot || s.Sequence > r.version:
 		t.ignore(r.peer, problemRules, "a state of another version than it has told of", now)
