@@ -188,3 +188,40 @@ func FuzzCallMessage(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkOpenOffer is what one offer costs the called: two key agreements and a signature.
+func BenchmarkOpenOffer(b *testing.B) {
+	b.ReportAllocs()
+	stay := stayKeyFromBytes(b, made("stay key bob", 32))
+	id, self := testIdentity(b, "alice"), testIdentity(b, "bob").Public()
+	o := &Offer{Seed: wire.NewPathSeed(), Secret: NewSecret()}
+	e := wire.MemberEntry{Room: wire.CallIDOf(id.Public(), self, o.Nonce).Room(), Identity: id.Public()}
+	proof := o.Secret.Proof(e.Room, e.Proved())
+	e.Proof = &proof
+	o.Entry, _ = wire.SignCallEntry(id, e)
+	sealed, _, err := SealOffer(stay.Public(), o, at0(0))
+	if err != nil {
+		b.Fatal(err)
+	}
+	path := o.Seed.Key()
+	for b.Loop() {
+		if _, err := stay.OpenOffer(path, self, sealed, at0(0)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkCallMessage(b *testing.B) {
+	b.ReportAllocs()
+	alice, bob := offered(b)
+	plaintext := []byte{17}
+	for b.Loop() {
+		body, err := alice.Seal(plaintext)
+		if err == nil {
+			_, _, err = bob.Channel.Open(body)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
