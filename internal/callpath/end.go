@@ -179,7 +179,13 @@ func (t *Table) wait(from Leg, c *client, m *wire.CallMedia, at time.Duration) {
 		}
 		t.unwait(m.Path)
 	}
-	if len(t.waiting) >= t.limits.Waiting || c.caller.waiting >= maxWaiting {
+	same := 0
+	for _, w := range t.waiting {
+		if o := t.clients[w.leg.Session]; o != nil && o.group == c.group {
+			same++
+		}
+	}
+	if len(t.waiting) >= t.limits.Waiting || c.caller.waiting >= maxWaiting || same >= t.limits.Waiting/8 {
 		t.do(Drop{from})
 		return
 	}

@@ -231,7 +231,7 @@ func (r *callRelay) clientOf(key *identity.Identity, stay [32]byte) *callClient 
 	c := &callClient{lab: l, relay: r, key: key, stay: stay, heard: make(map[wire.KID]map[uint64]string)}
 	l.hosts++
 	var err error
-	conn := simtest.Listen(l.t, l.net, netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(l.hosts >> 8), byte(l.hosts)}), 5000))
+	conn := simtest.Listen(l.t, l.net, simtest.Host(l.hosts))
 	c.ep, err = link.NewEndpoint(udp.New(conn), link.Config{Identity: c.key, Version: "test client"})
 	if err != nil {
 		l.t.Fatal(err)
