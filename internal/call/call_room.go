@@ -9,6 +9,10 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
+// renewKeys is after how long the keys of a call are made anew: in a room they are when somebody leaves, and
+// nobody leaves a call.
+const renewKeys = 10 * time.Minute
+
 // up makes the room of a call that is up: a room for two, of which no relay knows.
 func (l *Line) up(e signalling.Up) {
 	c := l.callOf(e.Call)
@@ -19,7 +23,7 @@ func (l *Line) up(e signalling.Up) {
 	c.keys = callKeys{other: wire.EntryID(e.OtherEntry), say: c.say}
 	r := l.client.newRoom(e.CallID.Room(), roomConfig{
 		bearer: (*callBearer)(c), read: wire.ParseCallEntry, relay: l.relay, entry: e.Entry, members: 2,
-		key: e.JoinKey, secret: e.Secret, eventLog: l.config.EventLog,
+		key: e.JoinKey, secret: e.Secret, eventLog: l.config.EventLog, renew: renewKeys,
 	})
 	r.roster.beginFetch()
 	news := r.roster.addPage([][]byte{e.OtherEntry})

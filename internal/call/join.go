@@ -2,6 +2,7 @@ package call
 
 import (
 	"context"
+	"time"
 
 	"golang.org/x/time/rate"
 
@@ -107,6 +108,7 @@ type roomConfig struct {
 	key      *e2ee.JoinKey      // of the entry; the room erases it
 	stay     wire.StaySecret    // likewise
 	secret   *e2ee.Secret       // nil: the room has none
+	renew    time.Duration      // after which our keys are made anew; 0: never
 	eventLog *eventlog.Writer   // nil: none
 }
 
@@ -134,6 +136,7 @@ func (c *Client) newRoom(name string, config roomConfig) *Room {
 		room: name, self: self, identity: c.config.Identity, joinKey: config.key, secret: config.secret,
 		expected: config.members, listener: listener, frames: r.hearing,
 		roster: r.roster, sender: r.sender, events: r.events, log: c.config.Log, fetch: r.fetch,
+		renew: config.renew,
 	})
 	r.arrivals = &arrivals{
 		book: &c.names, secret: config.secret != nil, events: r.events, log: c.config.Log,

@@ -66,7 +66,8 @@ type keeperConfig struct {
 	sender   *sender
 	events   *events
 	log      *slog.Logger
-	fetch    func() // fetches the member list: somebody is not in it
+	fetch    func()        // fetches the member list: somebody is not in it
+	renew    time.Duration // after which our keys are made anew; 0: never
 }
 
 // undecrypted are the frames that wait for keys.
@@ -99,9 +100,11 @@ type warning struct {
 }
 
 func newKeeper(c keeperConfig) *keeper {
+	talker := e2ee.NewTalker(c.identity, c.self, c.room, c.secret)
+	talker.Renew(c.renew)
 	return &keeper{
 		keeperConfig: c,
-		talker:       e2ee.NewTalker(c.identity, c.self, c.room, c.secret),
+		talker:       talker,
 		warned:       make(map[warning]struct{}),
 		opened:       make(chan struct{}),
 		wake:         make(chan struct{}, 1),

@@ -32,6 +32,9 @@ func TestCall(t *testing.T) {
 				}
 				anna.up(call, 5*time.Second)
 				bert.up(ringing, 5*time.Second)
+				if anna.room.keeper.renew != renewKeys {
+					t.Errorf("keys are renewed after %v", anna.room.keeper.renew)
+				}
 				u.bothSay(anna, bert)
 				if err := bert.room.Leave(); err != nil {
 					t.Error(err)

@@ -55,15 +55,17 @@ type Talker struct {
 	awaited   uint32    // the number whose delivery puts it in use
 	delivered bool
 
-	number     uint32    // of the last header
-	generation uint8     // of the next fresh key: those that nobody was told of do not count
-	first      uint64    // first CTR of the newest key
-	untold     bool      // the key in use has no header yet
-	atOnce     bool      // ... and must not wait for the pace: the microphone was armed just now
-	left       time.Time // when a holder was first seen to have left; zero: none
-	last       time.Time // the last change
-	opening    bool      // who is found is no newcomer
-	held       bool      // see Hold
+	number     uint32        // of the last header
+	generation uint8         // of the next fresh key: those that nobody was told of do not count
+	first      uint64        // first CTR of the newest key
+	untold     bool          // the key in use has no header yet
+	atOnce     bool          // ... and must not wait for the pace: the microphone was armed just now
+	left       time.Time     // when a holder was first seen to have left; zero: none
+	last       time.Time     // the last change
+	renew      time.Duration // after which a key in use makes way for a fresh one; 0: never
+	since      time.Time     // when the newest fresh key was made; zero: it is not known yet
+	opening    bool          // who is found is no newcomer
+	held       bool          // see Hold
 
 	mu      sync.Mutex // guards what follows, which the Sealers use
 	closed  bool
@@ -102,13 +104,13 @@ func (t *Talker) Arm(suite Suite) {
 	rearmed := !t.armed
 	t.armed = true
 	t.forgetUntoldLocked()
-	if t.key == nil || suite != t.suite || rearmed && t.due().leavers {
+	if t.key == nil || suite != t.suite || rearmed && t.due(t.since).leavers {
 		t.suite = suite
 		t.waiting.erase()
 		t.waiting, t.delivered = nil, false
 		t.installLocked(t.freshLocked())
 		t.holders = t.memberSet()
-		t.untold, t.atOnce, t.left = true, true, time.Time{}
+		t.untold, t.atOnce, t.left, t.since = true, true, time.Time{}, time.Time{}
 	}
 }
 
@@ -179,6 +181,10 @@ func (t *Talker) Wanted(id wire.MemberID) {
 // lost to most of a room whose list comes late.
 func (t *Talker) Opening(on bool) { t.opening = on }
 
+// Renew has a key that is in use for so long make way for a fresh one, though nobody left: who gets hold of a
+// key opens no more than was said in that time.
+func (t *Talker) Renew(after time.Duration) { t.renew = after }
+
 // Hold says whether keys for newcomers and for those who ask have to wait, because enough are on their way.
 // Nothing waits that keeps the key from who left: the way may be a relay that acknowledges nothing.
 func (t *Talker) Hold(on bool) { t.held = on }
@@ -220,7 +226,10 @@ func (t *Talker) advance(now time.Time) (key *mediaKey, to []Recipient, next tim
 		t.useWaitingLocked()
 	}
 	t.forgetUntoldLocked()
-	due := t.due()
+	if t.since.IsZero() {
+		t.since = now
+	}
+	due := t.due(now)
 	switch {
 	case !due.leavers:
 		t.left = time.Time{}
@@ -231,7 +240,7 @@ func (t *Talker) advance(now time.Time) (key *mediaKey, to []Recipient, next tim
 	if ripe := t.ripe(due, now); t.mayChange(ripe) && !paused {
 		key, to = t.changeLocked(ripe, now)
 		t.last = now
-		due = t.due()
+		due = t.due(now)
 	}
 	return key, to, t.next(due, now)
 }
@@ -248,6 +257,9 @@ func (t *Talker) next(due due, now time.Time) (next time.Time) {
 	if due.leavers && !ripe.leavers {
 		next = Soonest(next, t.left.Add(leavesWait))
 	}
+	if t.renew > 0 && !due.old {
+		next = Soonest(next, t.since.Add(t.renew))
+	}
 	return next
 }
 
@@ -257,11 +269,12 @@ type due struct {
 	untold    bool // the key in use is to be announced to its holders
 	newcomers bool // somebody inside has no key
 	asking    bool // somebody who should have the newest key asked for it
+	old       bool // the key in use is to make way for a fresh one
 }
 
 // mayChange reports whether something is due that need not wait.
 func (t *Talker) mayChange(d due) bool {
-	return d.leavers || d.untold || (d.newcomers || d.asking) && !t.held
+	return d.leavers || d.untold || d.old || (d.newcomers || d.asking) && !t.held
 }
 
 // ripe is d without leavers whose time has not come. They wait in the opening: who is found in it is given
@@ -273,7 +286,8 @@ func (t *Talker) ripe(d due, now time.Time) due {
 	return d
 }
 
-func (t *Talker) due() (d due) {
+func (t *Talker) due(now time.Time) (d due) {
+	d.old = t.renew > 0 && t.waiting == nil && now.Sub(t.since) >= t.renew
 	holding := 0
 	for _, member := range t.members {
 		switch {
@@ -295,6 +309,8 @@ func (t *Talker) changeLocked(due due, now time.Time) (*mediaKey, []Recipient) {
 	switch {
 	case due.leavers:
 		return t.rekeyLocked(now, t.left.Add(switchAfter))
+	case due.old:
+		return t.rekeyLocked(now, now.Add(switchAfter))
 	case due.untold:
 		return t.announceLocked(t.filter(t.holds))
 	case !due.newcomers:
@@ -319,7 +335,7 @@ func (t *Talker) rekeyLocked(now, until time.Time) (*mediaKey, []Recipient) {
 		until = t.until // it is for those leaves as well
 	}
 	t.waiting.erase()
-	t.waiting, t.until, t.delivered = t.freshLocked(), until, false
+	t.waiting, t.until, t.delivered, t.since = t.freshLocked(), until, false, now
 	t.holders, t.left = t.memberSet(), time.Time{}
 	if len(t.members) == 0 {
 		t.untold = true

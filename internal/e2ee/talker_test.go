@@ -487,3 +487,27 @@ func TestHold(t *testing.T) {
 		t.Errorf("sealed with epoch %#x", epoch)
 	}
 }
+
+// TestRenewedKeys: a key that was in use for long makes way for a fresh one, which all have before it is used;
+// a leave in between begins the time anew.
+func TestRenewedKeys(t *testing.T) {
+	a, b, c, s := armed(t)
+	const after = 10 * time.Minute
+	a.talker.Renew(after)
+	a.step(t, at(1), false, at(0).Add(after))
+	due := at(0).Add(after)
+	d := a.step(t, due, true, due.Add(switchAfter))
+	wantKey(t, a, d, 1, 0, []*party{b, c}, b, c)
+	wantHeard(t, s.frame(t, "by the old key"), "by the old key", due, b, c)
+	deliver(t, a, d, due, b, c)
+	a.talker.Delivered(d.Number())
+	a.step(t, due.Add(time.Second), false, due.Add(after))
+	wantHeard(t, s.frame(t, "by the fresh one"), "by the fresh one", due.Add(time.Second), b, c)
+
+	left := due.Add(after / 2)
+	a.sees(b)
+	d = a.step(t, left, true, left.Add(switchAfter))
+	wantKey(t, a, d, 2, 0, []*party{b}, b)
+	a.talker.Delivered(d.Number())
+	a.step(t, left.Add(time.Second), false, left.Add(after))
+}

@@ -42,7 +42,7 @@ const RETRY_AFTER = 1000; // ms after work that failed
  * @property {Bytes} self hash of our entry
  * @property {import('../e2ee/secret.js').Secret | null} secret
  * @property {import('../e2ee/keys.js').JoinKey} joinKey which the keys erases in the end
- * @property {number} [renewEvery] ms after which a fresh key is made though nobody left; absent: never
+ * @property {number} [renew] after which our keys are made anew, ms; absent, 0: never
  * @property {import('../link/clock.js').Clock} clock
  * @property {(kind: number, body: Bytes, done?: (acked: boolean) => void) => boolean} sendUrgent
  * @property {() => boolean | null} hand what there is to say of it, null: nothing
@@ -84,7 +84,6 @@ export class Keys {
   #running = false;
   #again = false;
   #closed = false;
-  #renewAt = 0; // when a fresh key is due; 0: never
   #ends = 0; // when our keys do not follow the members any more; 0: not yet, or no longer
   /** @type {any} */ #timer;
 
@@ -95,6 +94,7 @@ export class Keys {
     const { identity, self, name: room, secret, joinKey } = at;
     const wake = () => this.wake();
     this.#talker = new Talker({ identity, self, room, secret });
+    this.#talker.renew(at.renew ?? 0);
     this.listener = new Listener({ self, joinKey, room, secret });
     this.#view = new ViewSender(this.#talker, at);
     this.#number = new SafetyNumber({ name: room, secret, safety: at.safety, failed: at.failed, wake });
@@ -106,9 +106,7 @@ export class Keys {
    */
   start(alone) {
     this.#alone = alone;
-    const { clock, renewEvery = 0 } = this.#at;
-    this.#opening = new Opening(clock.now());
-    if (renewEvery > 0) this.#renewAt = clock.now() + renewEvery;
+    this.#opening = new Opening(this.#at.clock.now());
     this.wake();
   }
 
@@ -346,10 +344,6 @@ export class Keys {
       this.#ends = 0;
       this.#talker.disarm();
     }
-    if (this.#renewAt > 0 && now >= this.#renewAt) {
-      this.#renewAt = now + (this.#at.renewEvery ?? 0);
-      this.#talker.renew();
-    }
     this.#talker.opening(opening);
     for (const number of inputs.delivered) this.#talker.delivered(number);
     for (const id of inputs.wanted) {
@@ -360,7 +354,7 @@ export class Keys {
     this.#talker.hold(this.#outstanding.busy); // stirs when it is not
     const { distribution, next } = this.#talker.step(now);
     if (distribution) await this.#handOut(distribution);
-    return soonest(soonest(next, this.#ends), this.#renewAt);
+    return soonest(next, this.#ends);
   }
 
   /**

@@ -35,7 +35,8 @@ import { OwnVoice } from './own-voice.js';
 
 const PROGRAM = 'wzp web';
 const RESTART_GRACE = 5000; // ms that others have to come back to a relay that was restarted
-const RENEW_EVERY = 600_000; // ms between two fresh keys in a call, which nobody else joins or leaves
+// Keys of a call are made anew after this time, ms: in a room they are when somebody leaves.
+const RENEW_KEYS = 600_000;
 const END_TIME = 500; // ms that the end of what is said may hold up leaving
 
 /**
@@ -57,7 +58,8 @@ const END_TIME = 500; // ms that the end of what is said may hold up leaving
  * @property {import('./stream.js').MakeDecoder} decoder
  * @property {() => {process(frame: Float32Array): boolean, readonly onset: number}} [vad] absent: Vad
  * @property {(config: import('../link/client.js').ClientConfig) => Link} [link] absent: a Client
- * @property {{entry: import('../wire/entry.js').BuiltEntry, joinKey: JoinKey}} [made] of a call
+ * @property {{entry: import('../wire/entry.js').BuiltEntry, joinKey: JoinKey}} [made] of a call, whose first
+ *   words had our entry; absent: it is made for the relay
  * @property {() => void} [heard] a frame of somebody opened that had not come before
  * @property {import('../link/clock.js').Clock} [clock]
  */
@@ -231,10 +233,10 @@ export class Room {
    * @returns {import('./keys.js').Surroundings}
    */
   #surroundings(roster, self, joinKey) {
-    const { room, identity, secret, made } = this.#config;
+    const { room, identity, secret } = this.#config;
     return {
       name: room, roster, identity, self, secret, joinKey,
-      renewEvery: made && RENEW_EVERY,
+      renew: this.#config.made ? RENEW_KEYS : 0,
       clock: this.#clock,
       sendUrgent: (kind, body, done) => this.#link.sendUrgent(kind, body, done),
       sendView: (kid, ctr, ciphertext) => this.#link.sendMedia(kid, ctr, ciphertext),

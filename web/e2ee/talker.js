@@ -36,10 +36,10 @@ const ID_DIGITS = 12; // of an entry hash in hexadecimal, that are the member id
  * What calls for a change.
  * @typedef {object} Due
  * @property {boolean} leavers somebody has the newest key and is not inside
- * @property {boolean} stale the key in use was used for long
  * @property {boolean} untold the key in use is to be announced to its holders
  * @property {boolean} newcomers somebody inside has no key
  * @property {boolean} asking somebody who should have the newest key asked for it
+ * @property {boolean} old the key in use is to make way for a fresh one
  */
 
 /** @typedef {{key: MediaKey, to: Member[]}} Change which key is to be announced, and to whom */
@@ -67,9 +67,10 @@ export class Talker {
   #atOnce = false; // ... and must not wait for the pace: the microphone was armed just now
   /** @type {number | null} when a holder was first seen to have left; null: none */ #left = null;
   /** @type {number | null} the last change */ #last = null;
+  #renew = 0; // after which a key in use makes way for a fresh one, ms; 0: never
+  /** @type {number | null} when the newest fresh key was made; null: not known yet */ #since = null;
   #opening = false; // who is found is no newcomer
   #held = false; // see hold
-  #stale = false; // see renew
 
   /**
    * @param {object} config @param {import('../identity/identity.js').Identity} config.identity
@@ -98,7 +99,7 @@ export class Talker {
     const rearmed = !state.armed;
     state.armed = true;
     this.#forgetUntold();
-    if (!state.key || suite !== this.#suite || (rearmed && this.#due().leavers)) {
+    if (!state.key || suite !== this.#suite || (rearmed && this.#due(this.#since ?? 0).leavers)) {
       this.#suite = suite;
       this.#waiting?.erase();
       this.#waiting = null;
@@ -106,7 +107,7 @@ export class Talker {
       state.install(this.#fresh());
       this.#holders = this.#memberSet();
       this.#untold = this.#atOnce = true;
-      this.#left = null;
+      this.#left = this.#since = null;
     }
   }
 
@@ -172,17 +173,21 @@ export class Talker {
   }
 
   /**
+   * Has a key that is in use for so long make way for a fresh one, though nobody left: who gets hold of a key
+   * opens no more than was said in that time.
+   * @param {number} after ms; 0: never
+   */
+  renew(after) {
+    this.#renew = after;
+  }
+
+  /**
    * Says whether keys for newcomers and for those who ask have to wait, because enough are on their way.
    * Nothing waits that keeps the key from who left: the way may be a relay that acknowledges nothing.
    * @param {boolean} on
    */
   hold(on) {
     this.#held = on;
-  }
-
-  /** Makes a fresh key for all members, in the place of one that was used for long. */
-  renew() {
-    this.#stale = this.#state.armed && this.#state.key !== null;
   }
 
   /** Says that everybody has the key with this number. @param {number} number */
@@ -200,7 +205,8 @@ export class Talker {
     if (!this.#state.armed) return {distribution: null, next: 0};
     if (this.#delivered || now >= this.#until) this.#useWaiting();
     this.#forgetUntold();
-    let due = this.#due();
+    this.#since ??= now;
+    let due = this.#due(now);
     if (!due.leavers) this.#left = null;
     else this.#left ??= now;
     /** @type {Change | null} */ let change = null;
@@ -208,7 +214,7 @@ export class Talker {
     if (this.#may(ripe) && (this.#atOnce || this.#last === null || now - this.#last >= this.#pause())) {
       change = this.#change(ripe, now);
       this.#last = now;
-      due = this.#due();
+      due = this.#due(now);
     }
     return {distribution: change && this.#distribute(change), next: this.#next(due, now)};
   }
@@ -228,6 +234,7 @@ export class Talker {
     const ripe = this.#ripe(due, now);
     if (this.#may(ripe)) next = Math.min(next, (this.#last ?? 0) + this.#pause());
     if (due.leavers && !ripe.leavers) next = Math.min(next, (this.#left ?? now) + LEAVES_WAIT);
+    if (this.#renew > 0 && !due.old) next = Math.min(next, (this.#since ?? now) + this.#renew);
     return next === Infinity ? 0 : next;
   }
 
@@ -238,7 +245,7 @@ export class Talker {
 
   /** Whether something is due that need not wait. @param {Due} due */
   #may(due) {
-    return due.leavers || due.stale || due.untold || ((due.newcomers || due.asking) && !this.#held);
+    return due.leavers || due.untold || due.old || ((due.newcomers || due.asking) && !this.#held);
   }
 
   /**
@@ -250,8 +257,9 @@ export class Talker {
     return this.#opening && now - (this.#left ?? now) < LEAVES_WAIT ? {...due, leavers: false} : due;
   }
 
-  /** @returns {Due} */
-  #due() {
+  /** @param {number} now @returns {Due} */
+  #due(now) {
+    const old = this.#renew > 0 && !this.#waiting && now - (this.#since ?? now) >= this.#renew;
     let holding = 0;
     let newcomers = false;
     let asking = false;
@@ -264,13 +272,14 @@ export class Talker {
       holding++;
     }
     const leavers = holding < this.#holders.size;
-    return {leavers, stale: this.#stale, untold: this.#untold && holding > 0, newcomers, asking};
+    return {leavers, untold: this.#untold && holding > 0, newcomers, asking, old};
   }
 
   /** Makes the one change that is due. @param {Due} due @param {number} now @returns {Change | null} */
   #change(due, now) {
     const state = this.#state;
-    if (due.leavers || due.stale) return this.#rekey(now, (this.#left ?? now) + SWITCH_AFTER);
+    if (due.leavers) return this.#rekey(now, (this.#left ?? now) + SWITCH_AFTER);
+    if (due.old) return this.#rekey(now, now + SWITCH_AFTER);
     if (due.untold) return this.#announce(this.#members.filter((m) => this.#holds(m)));
     if (!due.newcomers) return this.#announce(this.#members.filter((m) => this.#asks(m)));
     // A key that waits was not used yet, so it opens nothing of before they came; while opening, they were
@@ -293,7 +302,8 @@ export class Talker {
     this.#waiting?.erase();
     this.#waiting = this.#fresh();
     this.#until = until;
-    this.#delivered = this.#stale = false;
+    this.#since = now;
+    this.#delivered = false;
     this.#holders = this.#memberSet();
     this.#left = null;
     if (this.#members.length === 0) {

@@ -77,23 +77,6 @@ test('a leave waits for delivery', async () => {
   await unheard(secret, 'no_key', at(12), c);
 });
 
-test('a key that was used for long is followed by a fresh one for the same members', async () => {
-  const {a, b, c, s} = await armed();
-  a.talker.renew();
-  const fresh = a.step(at(10), true, at(18));
-  await wantKey(a, fresh, [1, 0], [b, c], b, c);
-  await deliver(a, fresh, at(10), b, c);
-  assert.equal(epochOf(await seal(s, 'the old key')), 0x00);
-  a.talker.delivered(fresh.number);
-  a.step(at(11), false, NEVER);
-  const sealed = await seal(s, 'the fresh key');
-  assert.equal(epochOf(sealed), 0x10);
-  await heard(sealed, 'the fresh key', at(11), b, c);
-  a.talker.disarm();
-  a.talker.renew();
-  a.step(at(12), false, NEVER);
-});
-
 test('a leave is over after eight seconds', async () => {
   const {a, b, c, s} = await armed();
   const d = await party('d');
@@ -468,4 +451,23 @@ test('the distribution of a large room', async () => {
 
 test('the highest CTR is one that a Number holds', () => {
   assert.equal(MAX_CTR, 2 ** 53 - 1);
+});
+
+test('a key that was in use for long makes way for a fresh one, and a leave begins the time anew', async () => {
+  const {a, b, c, s} = await armed();
+  const after = at(600) - at(0);
+  a.talker.renew(after);
+  a.step(at(1), false, at(600));
+  const change = a.step(at(600), true, at(608));
+  await wantKey(a, change, [1, 0], [b, c], b, c);
+  await heard(await seal(s, 'by the old key'), 'by the old key', at(600), b, c);
+  await deliver(a, change, at(600), b, c);
+  a.talker.delivered((await headerOf(change)).number);
+  a.step(at(601), false, at(1200));
+  await heard(await seal(s, 'by the fresh one'), 'by the fresh one', at(601), b, c);
+  a.sees(b);
+  const left = a.step(at(900), true, at(908));
+  await wantKey(a, left, [2, 0], [b], b);
+  a.talker.delivered((await headerOf(left)).number);
+  a.step(at(901), false, at(1500));
 });
