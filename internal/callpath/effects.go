@@ -41,7 +41,8 @@ type (
 		Legs [2]Leg
 	}
 
-	// Speaks says that the media frames of a session belong to a path from now on.
+	// Speaks says that the media frames of a session belong to a path, as soon and as long as it is a leg of
+	// it.
 	Speaks struct {
 		Session uint64
 		Path    wire.PathID

@@ -145,9 +145,10 @@ func (t *Table) media(from Leg, m *wire.CallMedia, now time.Time, at time.Durati
 	if c == nil {
 		return
 	}
+	// It counts once the session is a leg, of whatever comes later: the word may overtake a forward.
+	t.do(Speaks{from.Session, m.Path})
 	p := t.find(m.Path)
 	if p != nil && p.open.side(from) >= 0 {
-		t.do(Speaks{from.Session, m.Path})
 		return
 	}
 	if m.Proof == nil || !timely(m.Proof.Expiry, now) || !t.forwards.Take(c.source(), 1, at) {
@@ -163,7 +164,6 @@ func (t *Table) media(from Leg, m *wire.CallMedia, now time.Time, at time.Durati
 				w := p.open
 				w.legs[side] = from
 				t.connect(p, w, at)
-				t.do(Speaks{from.Session, m.Path})
 				return
 			}
 		}
@@ -193,5 +193,4 @@ func (t *Table) wait(from Leg, c *client, m *wire.CallMedia, at time.Duration) {
 	t.waiting[m.Path] = &waiting{leg: from, generation: m.Proof.Generation, until: at + waitFor}
 	c.waits = append(c.waits, m.Path)
 	t.wakeAt(at + waitFor)
-	t.do(Speaks{from.Session, m.Path})
 }

@@ -63,6 +63,25 @@ func TestCallOverChain(t *testing.T) {
 	})
 }
 
+// TestCallMediaSaidEarly: an end may say that its media is of a path before that is set up, or with the
+// forward.
+func TestCallMediaSaidEarly(t *testing.T) {
+	inCallLab(t, 2, "AB", func(l *callLab) {
+		caller, called := l.relays[0].client(1), l.relays[1].client(2)
+		l.leads(called, "A:B")
+		seed := wire.PathSeed{1}
+		for _, c := range []*callClient{caller, called} {
+			c.says(wire.UrgentCallMedia, &wire.CallMedia{Path: wire.PathIDOf(seed.Key())})
+		}
+		caller.forward(seed, 1, called)
+		caller.wasTold("1 set up", time.Second)
+		time.Sleep(100 * time.Millisecond)
+		if a, b := l.talk(caller, called, 0, 20); a != 20 || b != 20 {
+			t.Errorf("%d and %d of 20 frames came", a, b)
+		}
+	})
+}
+
 // TestCallAtOneRelay: both ends are at the same relay.
 func TestCallAtOneRelay(t *testing.T) {
 	inCallLab(t, 1, "", func(l *callLab) {
