@@ -22,13 +22,17 @@ const (
 
 // OfferCame takes urgent message 19: somebody calls, or a caller's path comes by another way now.
 func (l *Line) OfferCame(m wire.CallForward, now time.Time) {
+	if l.config.StayKey == nil {
+		return
+	}
+	if !l.forUs(&m, now) {
+		l.refuse(ErrForward)
+		return
+	}
 	p := l.paths[m.Path()]
 	switch {
-	case l.config.StayKey == nil:
 	case p == nil && l.seen.has([16]byte(m.Path())):
 		l.refuse(ErrSeen)
-	case !l.forUs(&m, now):
-		l.refuse(ErrForward)
 	case !l.seen.allow(now): // from here on it takes a while
 		l.refuse(ErrFlood)
 	case !m.Verify():
@@ -42,9 +46,7 @@ func (l *Line) OfferCame(m wire.CallForward, now time.Time) {
 
 // forUs reports whether a forward is in time, and for this device.
 func (l *Line) forUs(m *wire.CallForward, now time.Time) bool {
-	device := (&wire.Reach{StayKey: l.config.StayKey.Public()}).Device()
-	return inTime(m.Expiry, now, forwardMost) && m.Target == l.config.Identity.Fingerprint() &&
-		m.Device == device
+	return inTime(m.Expiry, now, forwardMost) && m.Target == l.fingerprint && m.Device == l.device
 }
 
 // inTime reports whether an expiry has not come, and is not farther ahead than most; clocks may be off.

@@ -38,7 +38,7 @@ func (l *Line) Dial(who Callee, now time.Time) (ID, error) {
 	switch {
 	case known && who.Key.Fingerprint() != who.Fingerprint:
 		return 0, ErrWho
-	case who.Fingerprint == l.config.Identity.Fingerprint():
+	case who.Fingerprint == l.fingerprint:
 		return 0, ErrSelf
 	case len(l.calls) >= maxCalls:
 		return 0, ErrTalking

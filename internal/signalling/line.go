@@ -59,6 +59,9 @@ type Line struct {
 	up      bool               // there is a session
 	disturb bool               // contacts may ring; false: do not disturb
 
+	fingerprint identity.Fingerprint // ours
+	device      wire.DeviceID        // of our stay key
+
 	last    ID
 	calls   []*call // that are not over, oldest first
 	closing []*path // of those that are, oldest first
@@ -76,7 +79,12 @@ type Line struct {
 
 // New returns a Line without a session: say SessionFresh.
 func New(config Config) *Line {
-	return &Line{config: config, disturb: true, paths: make(map[wire.PathID]*path), seen: newSeenOffers()}
+	l := &Line{config: config, disturb: true, paths: make(map[wire.PathID]*path), seen: newSeenOffers(),
+		fingerprint: config.Identity.Fingerprint()}
+	if config.StayKey != nil {
+		l.device = (&wire.Reach{StayKey: config.StayKey.Public()}).Device()
+	}
+	return l
 }
 
 // DoNotDisturb says whether calls of contacts do not ring. To them it looks as if nobody answered.
@@ -198,9 +206,6 @@ func (l *Line) Tick(now time.Time) (next time.Time) {
 		next = e2ee.Soonest(next, p.tickClosing(now))
 	}
 	l.direct(now)
-	if !next.IsZero() && !next.After(now) {
-		next = now.Add(time.Millisecond) // what was due is done
-	}
 	return next
 }
 

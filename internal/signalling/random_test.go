@@ -12,7 +12,7 @@ import (
 // of each has media, every call that somebody knew of ends, once, nobody is asked twice for the same, and in
 // the end nothing is left of it. Two who are in one call see the same call.
 func TestRandom(t *testing.T) {
-	for seed := range uint64(40) {
+	for seed := range uint64(20) {
 		w := newWorld(t, 1000+seed, "ann", "bob", "cem", "dan")
 		w.jitter, w.loss = time.Duration(seed*7)*time.Millisecond, float64(seed%3)/5
 		second := w.add("bob", testIdentity("bob"))

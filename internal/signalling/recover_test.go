@@ -126,6 +126,10 @@ func TestNoFalseAlarm(t *testing.T) {
 		if ann.talks && ofAnn > 20 || ofBob > most+20 {
 			t.Errorf("%d and %d messages", ofAnn, ofBob)
 		}
+		// A line sleeps until something is due.
+		if ann.ticks > 5*60*6 || bob.ticks > 5*60*6 {
+			t.Errorf("%d and %d ticks", ann.ticks, bob.ticks)
+		}
 	}
 }
 

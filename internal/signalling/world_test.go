@@ -51,6 +51,7 @@ type person struct {
 	sends   map[wire.UrgentKind]int
 	relay   identity.PublicKey
 	due     time.Time // when the line is ticked
+	ticks   int       // so often it was
 
 	node *node  // its relay, in a mesh
 	at   uint64 // its session there
@@ -201,6 +202,7 @@ func (p *person) tick() {
 	p.w.at(next.Sub(p.w.now), func() {
 		if p.due.Equal(next) {
 			p.due = time.Time{}
+			p.ticks++
 			p.tick()
 		}
 	})
