@@ -112,7 +112,8 @@ func peerAttrs(p relay.FederationPeer) []any {
 	if p.Address == "" {
 		kind = "trusted"
 	}
-	return []any{"kind", kind, "label", p.Label, "address", p.Address, "fingerprint", p.Fingerprint.String()}
+	return []any{"kind", kind, "label", p.Label, "address", p.Address, "fingerprint", p.Fingerprint.String(),
+		"presence", p.Presence.String()}
 }
 
 // numbers returns how many relays are dialled, and how many others may connect in.

@@ -85,6 +85,9 @@ func New(o Options) *Table {
 		homes: map[identity.PublicKey]*home{}}
 	t.own = &home{key: o.Identity.Public(), id: t.self, own: true, boot: o.Boot, exact: true, named: true,
 		whole: map[wire.PresenceHash]identity.Fingerprint{}}
+	if wire.CheckPresenceAddress(t.address) != nil {
+		t.address = "" // it is for people to read, and not worth that peers refuse what we say
+	}
 	if t.random == nil {
 		t.random = func(b []byte) { _, _ = rand.Read(b) } // it does not fail
 	}

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -76,7 +77,16 @@ func (r *Relay) bridge() error {
 	}
 	r.federation = federation.New(federation.Options{
 		Identity: r.config.Identity, Boot: boot, Rooms: r.rooms, Tell: r.notifyRoom,
-		Log: r.log, Events: r.events,
+		Log: r.log, Events: r.events, Address: r.config.toldAddress(),
 	})
 	return nil
+}
+
+// toldAddress is what peers are told of where the relay is, for their operators to see; empty: nothing.
+func (c *Config) toldAddress() string {
+	_, port, err := net.SplitHostPort(c.Listen)
+	if c.Domain == "" || err != nil || port == "" || port == "0" {
+		return ""
+	}
+	return net.JoinHostPort(c.Domain, port)
 }

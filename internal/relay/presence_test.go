@@ -89,3 +89,18 @@ func TestPresenceTravels(t *testing.T) {
 		t.Error("nothing is gone in the event log")
 	}
 }
+
+// TestToldAddress: peers are told where a relay is only if it has a name.
+func TestToldAddress(t *testing.T) {
+	for want, c := range map[string]Config{
+		"relay.example.org:4433": {Domain: "relay.example.org", Listen: ":4433"},
+		"":                       {Listen: ":4433"},
+	} {
+		if got := c.toldAddress(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if got := (&Config{Domain: "a.example", Listen: ":0"}).toldAddress(); got != "" {
+		t.Error(got)
+	}
+}

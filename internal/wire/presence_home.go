@@ -8,6 +8,11 @@ const MaxPresenceHomes = 1000
 // maxPresenceAddress is how long the address of a home may be, in bytes.
 const maxPresenceAddress = 100
 
+// CheckPresenceAddress reports what is wrong with what peers would be told of where a home is.
+func CheckPresenceAddress(s string) error {
+	return checkText("presence home address", s, maxPresenceAddress)
+}
+
 // PresenceHome says on a peer link: I hold who takes calls at this home, in this version, by this path, and
 // call it by this number from now on. It takes the place of what the sender said by the number before.
 //
@@ -55,9 +60,7 @@ func (m *PresenceHome) fields(l *layout) {
 	l.uint8(&n)
 	l.require(n < MaxHops, ErrLimit, "a path has at most 8 relays")
 	list(l, &m.Before, uint64(n), func(id *RelayID) { l.bytes(id[:]) })
-	l.text("presence home address", &m.Address, func(what, s string) error {
-		return checkText(what, s, maxPresenceAddress)
-	})
+	l.text("presence home address", &m.Address, func(_, s string) error { return CheckPresenceAddress(s) })
 	l.varint(&m.Version)
 	l.uint8(&m.Age)
 	m.State.fields(l)
