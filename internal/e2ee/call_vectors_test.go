@@ -185,7 +185,8 @@ func makeOffer(t *testing.T, name string, change func(p *offerParts)) offerVecto
 
 func makeBadOffers(t *testing.T, good offerVector) (vectors []badOfferVector) {
 	bad := func(why string, err error, change func(v *badOfferVector)) {
-		v := badOfferVector{good.Private, good.PathKey, good.Self, offerTime, bytes.Clone(good.Offer), why, err}
+		v := badOfferVector{good.Private, good.PathKey, good.Self, offerTime, bytes.Clone(good.Offer), why,
+			err}
 		change(&v)
 		vectors = append(vectors, v)
 	}
@@ -308,7 +309,8 @@ func TestOfferVectors(t *testing.T) {
 		stay := stayKeyFromBytes(t, o.Private)
 		public := stay.Public()
 		wantBytes(t, "stay key", public[:], o.StayKey)
-		opened, err := stay.OpenOffer(identity.PublicKey(o.PathKey), identity.PublicKey(o.Self), o.Offer, at0(0))
+		path, self := identity.PublicKey(o.PathKey), identity.PublicKey(o.Self)
+		opened, err := stay.OpenOffer(path, self, o.Offer, at0(0))
 		if err != nil {
 			t.Fatal(err)
 		}

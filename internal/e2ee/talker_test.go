@@ -488,8 +488,8 @@ func TestHold(t *testing.T) {
 	}
 }
 
-// TestRenewedKeys: a key that was in use for long makes way for a fresh one, which all have before it is used;
-// a leave in between begins the time anew.
+// TestRenewedKeys: a key that was in use for long makes way for a fresh one, which all have before it is
+// used; a leave in between begins the time anew.
 func TestRenewedKeys(t *testing.T) {
 	a, b, c, s := armed(t)
 	const after = 10 * time.Minute
