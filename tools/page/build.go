@@ -89,6 +89,9 @@ func addStages(d *dist, web string, w world, from int, names map[string]string) 
 	return b, nil
 }
 
+// keptWhenUsed are scripts that few ever need.
+var keptWhenUsed = []string{"mnemonic", "calls", "line"}
+
 // addKeeper adds the service worker, which knows all names: what is in it changes with every build.
 func addKeeper(d *dist, web string, names map[string]string) error {
 	type language struct {
@@ -98,7 +101,7 @@ func addKeeper(d *dist, web string, names map[string]string) error {
 	}
 	var files []string
 	for name := range names {
-		if !strings.HasPrefix(name, "words-") && name != "mnemonic" && name != "line" { // kept when they were used
+		if !strings.HasPrefix(name, "words-") && !slices.Contains(keptWhenUsed, name) {
 			files = append(files, names[name])
 		}
 	}
@@ -138,7 +141,7 @@ func catalogues(web string) (languages []string, err error) {
 }
 
 // wordStages are the parts of a catalogue: each comes with what says it.
-var wordStages = []string{"door", "room", "sheets"}
+var wordStages = []string{"door", "room", "sheets", "calls"}
 
 // words makes a script of one part of a catalogue.
 func words(web, language, part string) ([]byte, error) {

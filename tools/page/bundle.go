@@ -37,6 +37,7 @@ var pageWorld = world{
 		{"room", "page/room.js"},
 		{"sheets", "page/sheets.js"},
 		{"mnemonic", "identity/mnemonic.js"},
+		{"calls", "page/switchboard.js"},
 	},
 	copied: map[string]bool{"wire/bytes.js": true},
 }
@@ -50,9 +51,9 @@ var otherWorlds = []world{
 // filesModule says where the parts are. In the built page it is written anew, with their names.
 const filesModule = "page/files.js"
 
-// applyStyle is what room-style.js is in the built page, after its text.
+// applyStyle is what room-style.js and calls-style.js are in the built page, after their text.
 const applyStyle = `let applied = false;
-export function applyRoomStyle() {
+export function %s() {
   if (applied) return;
   applied = true;
   if (!document.adoptedStyleSheets) return; // a browser that is told that it is too old
@@ -236,11 +237,14 @@ func (b *bundler) plugin() api.Plugin {
 			text := b.taken(args.Path)
 			return api.OnLoadResult{Contents: &text}, nil
 		})
-		build.OnLoad(api.OnLoadOptions{Filter: `/page/room-style\.js$`}, func(api.OnLoadArgs) (api.OnLoadResult, error) {
-			style, err := minify(b.web, "room.css", api.FormatDefault)
-			text := "const text = " + strconv.Quote(string(style)) + ";\n" + applyStyle
-			return api.OnLoadResult{Contents: &text}, err
-		})
+		for name, apply := range map[string]string{"room": "applyRoomStyle", "calls": "applyCallsStyle"} {
+			filter := api.OnLoadOptions{Filter: "/page/" + name + `-style\.js$`}
+			build.OnLoad(filter, func(api.OnLoadArgs) (api.OnLoadResult, error) {
+				style, err := minify(b.web, name+".css", api.FormatDefault)
+				text := "const text = " + strconv.Quote(string(style)) + ";\n" + fmt.Sprintf(applyStyle, apply)
+				return api.OnLoadResult{Contents: &text}, err
+			})
+		}
 		build.OnLoad(api.OnLoadOptions{Filter: `/page/files\.js$`}, func(args api.OnLoadArgs) (api.OnLoadResult, error) {
 			if b.files == "" || args.Path != filepath.Join(b.web, filesModule) {
 				return api.OnLoadResult{}, nil

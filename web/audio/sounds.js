@@ -5,9 +5,10 @@
  *     granted     up, short         lost    down, two slow steps
  *     ended       down, short       back    up, two slow steps
  *     joined      up, soft          left    down, soft
+ *     ring        up and back, soft, and again: somebody calls
  */
 
-/** @typedef {'granted' | 'ended' | 'joined' | 'left' | 'lost' | 'back'} SoundName */
+/** @typedef {'granted' | 'ended' | 'joined' | 'left' | 'lost' | 'back' | 'ring'} SoundName */
 
 /**
  * One note: when it begins, ms; its pitch, Hz; its length, ms; its level, 1 is full scale.
@@ -22,6 +23,10 @@ export const SOUNDS = Object.freeze({
   left: [[0, 784, 110, 0.03], [80, 523, 150, 0.03]],
   lost: [[0, 440, 160, 0.06], [190, 330, 240, 0.06]],
   back: [[0, 440, 140, 0.05], [150, 587, 200, 0.05]],
+  ring: [
+    [0, 659, 240, 0.06], [170, 880, 320, 0.06], [420, 659, 300, 0.045],
+    [900, 659, 240, 0.06], [1070, 880, 320, 0.06], [1320, 659, 300, 0.045],
+  ],
 });
 
 const ATTACK = 8; // ms: no click

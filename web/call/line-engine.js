@@ -253,6 +253,11 @@ export class LineCall {
     this.#say('compare', { member, on });
   }
 
+  /** @param {string} member @param {string} [name] none: they are forgotten */
+  remember(member, name) {
+    this.#say('remember', { member, name });
+  }
+
   /** @param {Ports} ports */
   devices(ports) {
     this.#say('devices', { ports }, transferable(ports));
@@ -265,7 +270,7 @@ export class LineCall {
 
   /**
    * Has the person of this call and that of another, which is held or not, go on with each other.
-   * @param {LineCall} to
+   * @param {{id: string}} to
    */
   transfer(to) {
     this.#say('transfer', { to: to.id });

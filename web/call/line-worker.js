@@ -89,6 +89,7 @@ const ofCall = {
   volume: (call, { member, gain }) => call.room?.setVolume(member, gain),
   trust: (call, { member }) => call.room?.trust(member),
   compare: (call, { member, on }) => call.room?.compare(member, on),
+  remember: (call, { member, name }) => call.room?.remember(member, name),
   devices: (call, { ports }) => call.devices(ports),
   hold: (call, { on }) => line?.hold(call.id, on),
   transfer: (call, { to }) => line?.transfer(call.id, to),

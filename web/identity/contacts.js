@@ -25,6 +25,7 @@ import { fingerprintOf, usableKey } from './identity.js';
 
 export const MAX_CONTACTS = 1000;
 const KEY = 'contacts';
+const CHANNEL = 'wzp contacts';
 
 export class Contacts {
   #storage;
@@ -142,12 +143,27 @@ export class Contacts {
       const result = change(known);
       await this.#storage.set(KEY, [...known.values()]);
       this.#known = Promise.resolve(known);
+      tellOthers();
       return result;
     };
     const done = this.#last.then(() => (locks ? locks.request('wzp contacts', task) : task()));
     this.#last = done.catch(() => undefined);
     return /** @type {Promise<T>} */ (done);
   }
+}
+
+/**
+ * Calls back when this page, a Worker or another tab has others for contacts than before.
+ * @param {() => void} changed
+ */
+export function watchContacts(changed) {
+  new BroadcastChannel(CHANNEL).onmessage = changed;
+}
+
+function tellOthers() {
+  const channel = new BroadcastChannel(CHANNEL);
+  channel.postMessage('');
+  channel.close();
 }
 
 const taken = () => new IdentityError('taken', 'another contact has this name');

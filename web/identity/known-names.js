@@ -71,16 +71,27 @@ export class KnownNames {
    * @param {string} name @param {Bytes} publicKey @returns {Promise<Verdict>}
    */
   check(name, publicKey) {
-    return this.#inTurn(async () => {
-      const folded = foldName(name);
-      if (folded === '') return 'new';
-      if (!usableKey(publicKey)) return 'changed'; // anybody can sign with it
-      const { who, person } = await this.#tags(folded, publicKey);
-      const people = await this.#people(who);
-      if (people.length > 0) return people.includes(person) ? 'same' : 'changed';
-      await this.#keep(who, [person], 1);
-      return 'new';
-    });
+    return this.#inTurn(() => this.#find(name, publicKey, true));
+  }
+
+  /**
+   * As check, but a new name is not remembered.
+   * @param {string} name @param {Bytes} publicKey @returns {Promise<Verdict>}
+   */
+  look(name, publicKey) {
+    return this.#inTurn(() => this.#find(name, publicKey, false));
+  }
+
+  /** @param {string} name @param {Bytes} publicKey @param {boolean} keep @returns {Promise<Verdict>} */
+  async #find(name, publicKey, keep) {
+    const folded = foldName(name);
+    if (folded === '') return 'new';
+    if (!usableKey(publicKey)) return 'changed'; // anybody can sign with it
+    const { who, person } = await this.#tags(folded, publicKey);
+    const people = await this.#people(who);
+    if (people.length > 0) return people.includes(person) ? 'same' : 'changed';
+    if (keep) await this.#keep(who, [person], 1);
+    return 'new';
   }
 
   /**

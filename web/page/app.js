@@ -3,6 +3,7 @@
  * out of it. What touches the world (engine, devices, store) is handed in, by main.js or the scenes.
  *
  *     address ──> Door ── join ──> Call ── leave, error ──> ended screen ──> Door
+ *     Phone ── somebody called, or answered ──> DirectCall ──┘
  *
  * Tests read `data-state`, `data-transmitting`, `data-members` and `data-sound` of the root element.
  */
@@ -19,6 +20,8 @@ import { say } from '../words/say.js';
 
 /** @typedef {import('./door.js').Wish} Wish */
 /** @typedef {import('./call.js').Call} Call */
+/** @typedef {import('./direct-call.js').DirectCall} DirectCall */
+/** A stay that is shown. @typedef {Call | DirectCall} ShownCall */
 /** @typedef {Omit<ReturnType<typeof readAddress>, 'contact'> & {contact?: string}} Address */
 
 /**
@@ -35,6 +38,7 @@ import { say } from '../words/say.js';
  * @property {import('./parts.js').Parts} parts
  * @property {{generate: () => Promise<string>, valid: (text: string) => Promise<boolean>}} secrets
  * @property {() => Promise<RelayWord>} relay asks it
+ * @property {() => import('./line.js').AnyLine} [line] a fake in the place of the Worker's
  * @property {(language: string) => Promise<void>} speak a language, '' for the browser's, as the door needs
  *   it
  */
@@ -67,7 +71,7 @@ export class App {
   #root;
   #bars;
   /** @type {Door | null} */ #door = null;
-  /** @type {Call | null} */ #call = null;
+  /** @type {ShownCall | null} */ #call = null;
   /** @type {Wish | null} the last one, to join again */ #wish = null;
   #giveUp = () => {}; // the way in, if somebody is on it
   #asked = 0; // numbers the sheets that were asked for, so that only the last one opens
@@ -80,6 +84,7 @@ export class App {
   /** @type {import('./page-sound.js').PageSound | null} likewise */ #sound = null;
   /** @type {import('./room-list.js').RoomList | null} likewise */ #rooms = null;
   /** @type {import('./rooms-and-people.js').RoomsAndPeople | null} likewise */ #recent = null;
+  /** @type {import('./phone.js').Phone | null} likewise */ #phone = null;
   /** @type {AudioContext | null} begun by a click before the devices were loaded */ #context = null;
 
   /** @param {World} world @param {HTMLElement} root @param {Bars} bars */
@@ -89,7 +94,7 @@ export class App {
     this.#bars = bars;
     window.addEventListener('online', () => this.#network());
     window.addEventListener('offline', () => this.#network());
-    window.addEventListener('hashchange', () => this.#visit());
+    window.addEventListener('hashchange', () => location.hash && this.#visit()); // else popstate has told it
     window.addEventListener('popstate', () => this.#visit());
     watchCalls(() => void this.#callsChanged());
     window.addEventListener('pagehide', () => this.#call?.stay.hide());
@@ -164,8 +169,9 @@ export class App {
       this.#recent = new modules.RoomsAndPeople(rooms, {
         open: (room) => this.#toDoor(room), forget: (rooms) => list.forget(rooms),
         identity: this.#world.identity, sheet: (open) => this.#openSheet(open),
+        call: (who) => this.#phone?.call(who),
       });
-      door.setRecent(this.#recent.element);
+      door.setRecent(this.#phone?.news, this.#recent.element);
     }, () => {});
   }
 
@@ -174,7 +180,7 @@ export class App {
     if (!contact) return;
     const identity = this.#world.identity();
     void this.#openSheet(async ({ openContactLink }) => openContactLink(contact, {
-      identity: await identity, changed: () => this.#recent?.refresh(),
+      identity: await identity, changed: () => this.#recent?.refresh(), call: (who) => this.#phone?.call(who),
     }), identity);
   }
 
@@ -194,7 +200,7 @@ export class App {
 
   /** Whether there is a call, in this tab or another one. */
   async #busy() {
-    return this.#call !== null || (await callsElsewhere('')).length > 0;
+    return this.#call !== null || this.#phone?.busy || (await callsElsewhere('')).length > 0;
   }
 
   /** A call began or ended in another tab. */
@@ -228,8 +234,30 @@ export class App {
     this.#sound = new modules.PageSound(devices(modules, this.#context), prefs, this.#bars);
     this.#door?.setMicCheck(this.#sound.atDoor());
     this.#sign = new modules.TabSign();
+    this.#phone = new modules.Phone(this.#phoneHost(this.#sound, this.#sign));
     void this.#callsChanged();
     return (this.#rooms = new modules.RoomList(prefs));
+  }
+
+  /**
+   * What calls need of the page.
+   * @param {import('./page-sound.js').PageSound} sound @param {import('./tab-sign.js').TabSign} sign
+   * @returns {import('./phone.js').PhoneHost}
+   */
+  #phoneHost(sound, sign) {
+    return {
+      world: this.#world, bars: this.#bars, sound, sign,
+      relay: () => this.#relay, current: () => this.#call, show: (screen) => this.#show('ended', screen),
+      take: (call) => {
+        this.#giveUp();
+        this.#clear();
+        sound.inCall(this.#call = call);
+        call.open(this.#root);
+      },
+      back: (room) => void (room && this.#wish ? this.#join(this.#wish) : this.open(this.#address)),
+      tell: (state, model) => this.#tell(state, model), settings: (closed) => this.#settings(closed),
+      sheet: (open) => this.#openSheet(open), people: () => void this.#recent?.refresh(),
+    };
   }
 
   /** @param {import('./tab-sign.js').Sign} sign @param {string} room @param {number} [hands] */
@@ -315,7 +343,7 @@ export class App {
     this.#clear();
     const wish = /** @type {Wish} */ (this.#wish);
     enterHistory(wish.room);
-    this.#call = new Call({
+    const call = this.#call = new Call({
       world: this.#world, root: this.#root, bars: this.#bars, sound, rooms, wish, microphone, engine,
       relay: () => this.#relay,
       sign: (sign, hands) => this.#showSign(sign, wish.room, hands),
@@ -323,10 +351,11 @@ export class App {
       join: (other) => this.#join(other),
       settings: (closed) => this.#settings(closed),
       sheet: (open) => this.#openSheet(open),
+      phone: /** @type {import('./phone.js').Phone} */ (this.#phone),
       ended: (error) => this.#showEnded(error),
     });
-    sound.inCall(this.#call);
-    this.#call.start();
+    sound.inCall(call);
+    call.start();
   }
 
   /** This browser cannot join: no door opens any more. */
@@ -339,8 +368,6 @@ export class App {
 
   /** @param {import('../call/engine.js').CallError | null} error */
   #showEnded(error) {
-    this.#clear();
-    this.#tell('ended');
     this.#showSign(error?.code === 'tab' ? 'elsewhere' : 'here', this.#room);
     const wish = this.#wish;
     const room = wish?.room ?? '';
@@ -351,6 +378,13 @@ export class App {
     const screen = keys && otherKey
       ? otherKey(keys, { door, accept: () => wish && this.#join({ ...wish, relayKey: keys.shown }) })
       : endedScreen(error, { door, again: () => old ? location.reload() : wish && this.#join(wish) });
+    this.#show('ended', screen);
+  }
+
+  /** Shows a screen in the place of what there is. @param {string} state @param {HTMLElement} screen */
+  #show(state, screen) {
+    this.#clear();
+    this.#tell(state);
     this.#root.append(screen);
     screen.querySelector('h1')?.focus();
   }
@@ -365,6 +399,7 @@ export class App {
     this.#call?.close();
     this.#door = this.#call = null;
     this.#root.replaceChildren();
+    setTimeout(() => this.#phone?.shown()); // when what comes in its place is there
   }
 
   /**
@@ -410,7 +445,7 @@ export class App {
       if (!this.#sound) return;
       openSettings({
         prefs, identity: await identity, sound: this.#sound, closed,
-        inCall: this.#call !== null,
+        inCall: this.#call !== null, phone: this.#phone,
         version: this.#relay.version ?? '', page: this.#relay.page ?? '',
         themeChanged: () => this.theme(),
         languageChanged: () => void this.#languageChanged(),
@@ -433,6 +468,7 @@ export class App {
       clearTimeout(late);
     }
     const [address, door] = [this.#address, this.#door];
+    this.#phone?.speakAgain();
     if (this.#call) this.#call.speakAgain();
     else if (!door || door.gone) return; // what comes next says it in that language
     else await this.open({ ...address, secret: door.secret || address.secret, contact: '' }, door.name);
@@ -443,6 +479,7 @@ export class App {
   settingsChanged() {
     const { prefs } = this.#world;
     this.#door?.setTalk(prefs.get('mode'), prefs.get('muted'));
+    this.#phone?.settingsChanged();
     this.theme();
   }
 

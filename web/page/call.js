@@ -32,6 +32,7 @@ import { say } from '../words/say.js';
  * @property {(wish: Wish) => void} join again, with another wish; this call is over
  * @property {(closed: () => void) => void} settings
  * @property {(open: (sheets: typeof import('./sheets.js')) => void) => void} sheet opens one
+ * @property {import('./phone.js').Phone} phone
  * @property {(error: import('../call/engine.js').CallError | null) => void} ended
  */
 
@@ -91,14 +92,14 @@ export class Call {
   }
 
   #makeView() {
-    const { world: { secrets }, wish, relay, settings, sheet } = this.#options;
+    const { world: { secrets }, wish, relay, settings, sheet, phone } = this.#options;
     return new RoomView(this.stay, {
       secret: wish.secret,
       page: () => relay().page ?? '',
       valid: (secret) => secrets.valid(secret),
       useSecret: (secret) => this.#rejoin(secret),
       leave: () => this.stay.leave(),
-      settings, sheet,
+      settings, sheet, strips: phone.strips, call: (who) => phone.call(who),
     });
   }
 
@@ -201,6 +202,11 @@ export class Call {
     this.#view = this.#makeView();
     old.element.replaceWith(this.#view.element);
     old.close();
+  }
+
+  /** Puts the keyboard where one acts. */
+  focus() {
+    this.#view.focus();
   }
 
   /** Takes away what is shown of it. */

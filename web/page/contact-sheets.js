@@ -12,6 +12,7 @@ import { icon } from './icons.js';
 import { identicon } from './identicon.js';
 import { linkBlock, pageForOthers, shownField } from './link-block.js';
 import { personName } from './address.js';
+import { callButton } from './person-sheet.js';
 import { Sheet } from './sheet.js';
 import { contactLink, ContactLinkError, readContactLink } from '../identity/contact-link.js';
 import { IdentityError } from '../identity/errors.js';
@@ -23,15 +24,17 @@ import { isolated, say } from '../words/say.js';
 /** @typedef {import('../identity/contacts.js').Contact} Contact */
 /** @typedef {import('./own-identity.js').OwnIdentity} OwnIdentity */
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
+/** @typedef {(who: import('./phone.js').Called) => void} Call */
 
 /**
  * Somebody who is remembered.
  * @param {Contact} contact
- * @param {{identity: OwnIdentity, closed: () => void, text?: string}} options text: what is said of it first
+ * @param {{identity: OwnIdentity, closed: () => void, text?: string, call?: Call}} options text: what is said
+ *   of it first; call: calls them
  */
-export function openContact(contact, { identity, closed, text = '' }) {
+export function openContact(contact, { identity, closed, text = '', call }) {
   const sheet = new Sheet(isolated(contact.name), { name: 'contact', closed });
-  const view = new ContactView(contact, identity, sheet.heading);
+  const view = new ContactView(contact, identity, sheet.heading, call);
   sheet.body.append(...view.elements);
   view.show(contact, text);
 }
@@ -42,15 +45,20 @@ class ContactView {
   #contact;
   #identity;
   #heading;
+  #call;
   #name;
   #known = h('p', { class: 'known' });
   #compare = h('div', { class: 'stack tight', 'data-part': 'compare' });
   #said = h('p', { class: 'hint', role: 'status' });
   #acts = h('div', { class: 'buttons', 'data-part': 'contact' }); // with place for what one does with them
 
-  /** @param {Contact} contact @param {OwnIdentity} identity @param {HTMLElement} heading with their name */
-  constructor(contact, identity, heading) {
+  /**
+   * @param {Contact} contact @param {OwnIdentity} identity @param {HTMLElement} heading with their name
+   * @param {Call | undefined} call
+   */
+  constructor(contact, identity, heading, call) {
     this.#contact = contact;
+    this.#call = call;
     this.#identity = identity;
     this.#heading = heading;
     this.#name = new NameField(contact.name);
@@ -77,7 +85,10 @@ class ContactView {
       ? makeButton('', () => void this.#remember(), icon('keep'), say('person.remember'))
       : makeButton('quiet', () => void this.#forget(), say('person.forget'));
     keepFocus(this.#compare, () => fill(this.#compare, !forgotten && compare), () => this.#heading);
-    keepFocus(this.#acts, () => fill(this.#acts, keep), () => this.#heading);
+    const call = !forgotten && this.#call;
+    const { fingerprint, name } = contact;
+    keepFocus(this.#acts, () => fill(this.#acts, call && callButton(() => call({ fingerprint, name })), keep),
+      () => this.#heading);
   }
 
   /** @param {number | undefined} compared when, ms since 1970 */
@@ -159,9 +170,10 @@ function faultOf(error) {
 /**
  * Somebody opened a contact link: nobody is remembered unless they say so.
  * @param {string} text of the link
- * @param {{identity: OwnIdentity, changed: () => void}} options changed: others are remembered than before
+ * @param {{identity: OwnIdentity, changed: () => void, call?: Call}} options changed: others are remembered
+ *   than before
  */
-export async function openContactLink(text, { identity, changed }) {
+export async function openContactLink(text, { identity, changed, call }) {
   const closed = () => {
     const { contact, ...state } = history.state ?? {};
     if (contact) history.replaceState(state, ''); // it was asked, and is not asked again
@@ -178,8 +190,8 @@ export async function openContactLink(text, { identity, changed }) {
     return openNote(say('contact.yours'), closed);
   }
   const contact = (await identity.contacts.all()).find(({ publicKey }) => equal(publicKey, link.publicKey));
-  if (contact) openContact(contact, { identity, closed, text: say('contact.known') });
-  else await openQuestion(link, identity, closed);
+  if (contact) openContact(contact, { identity, closed, text: say('contact.known'), call });
+  else await openQuestion(link, identity, closed, call);
 }
 
 /** What can only be read. @param {string} text @param {() => void} closed */
@@ -189,8 +201,11 @@ function openNote(text, closed) {
     h('div', { class: 'buttons' }, makeButton('', () => sheet.close(), say('sheet.close'))));
 }
 
-/** @param {{publicKey: Bytes, name: string}} link @param {OwnIdentity} identity @param {() => void} closed */
-async function openQuestion({ publicKey, name }, identity, closed) {
+/**
+ * @param {{publicKey: Bytes, name: string}} link @param {OwnIdentity} identity @param {() => void} closed
+ * @param {Call} [call]
+ */
+async function openQuestion({ publicKey, name }, identity, closed, call) {
   const fingerprint = await fingerprintOf(publicKey);
   let answered = closed;
   const sheet = new Sheet(say('contact.ask'), { name: 'contact-link', closed: () => answered() });
@@ -200,7 +215,7 @@ async function openQuestion({ publicKey, name }, identity, closed) {
     const contact = await field.use((called) => identity.remember(called, publicKey));
     if (!contact) return;
     answered = () => {}; // the next sheet goes on
-    openContact(contact, { identity, closed, text: say('contact.remembered') });
+    openContact(contact, { identity, closed, text: say('contact.remembered'), call });
   };
   sheet.body.append(h('form', { class: 'stack', noValidate: true, onsubmit },
     head(fingerprint), smallPrint(say('contact.askHint')), field.element,

@@ -182,9 +182,9 @@ export class Door {
       box);
   }
 
-  /** The rooms that one was in. @param {HTMLElement} list */
-  setRecent(list) {
-    fill(this.#recent, list);
+  /** Who called, and rooms and people. @param {...import('./dom.js').Child} lists */
+  setRecent(...lists) {
+    fill(this.#recent, ...lists);
   }
 
   /** There are calls in other tabs, or not any more. @param {import('./calls.js').Call[]} calls */

@@ -31,6 +31,56 @@ for (const name of ['join', 'talk', 'mute', 'hand', 'mode', 'watched', 'volume',
   };
 }
 
+/** A call on a FakeLine: keeps what the page asked for, and says what a scene wants said. */
+export class FakeCall extends FakeEngine {
+  /** @param {string} id @param {boolean} outgoing */
+  constructor(id, outgoing) {
+    super();
+    Object.assign(this, { id, outgoing });
+  }
+}
+for (const name of ['hold', 'transfer', 'consent', 'acceptTransfer']) {
+  FakeCall.prototype[name] = function ask(...args) {
+    this.asked.push([name, ...args]);
+  };
+}
+
+/** A line without a relay. */
+export class FakeLine {
+  /** @type {[string, ...unknown[]][]} */ asked = [];
+  /** @type {Map<string, FakeCall>} */ calls = new Map();
+  #listener = null;
+
+  listen(listener) {
+    this.#listener = listener;
+  }
+
+  /** @param {...import('../call/line-engine.js').LineMessage} messages */
+  say(...messages) {
+    for (const message of messages) this.#listener?.(message);
+  }
+
+  call(who) {
+    this.asked.push(['call', who]);
+    return this.#make(`o${this.calls.size + 1}`, true);
+  }
+
+  take(id) {
+    return this.calls.get(id) ?? this.#make(id, false);
+  }
+
+  #make(id, outgoing) {
+    const call = new FakeCall(id, outgoing);
+    this.calls.set(id, call);
+    return call;
+  }
+}
+for (const name of ['open', 'setTakesCalls', 'setDoNotDisturb', 'contactsChanged', 'watched', 'close', 'terminate']) {
+  FakeLine.prototype[name] = function ask(...args) {
+    this.asked.push([name, ...args]);
+  };
+}
+
 /** A microphone without sound. */
 class FakeMicrophone {
   onended = () => {};
@@ -129,6 +179,11 @@ export class FakeOwnIdentity {
   }
 
   async ensure() {}
+  /** @param {string} name */
+  async look(name) {
+    return name === 'Eve' ? 'changed' : 'same';
+  }
+
   async words() {
     return (
       'abandon ability able about above absent absorb abstract absurd abuse access accident account accuse achieve acid '
@@ -250,7 +305,9 @@ const crowd = [
  *   messages?: EngineMessage[], click?: string[], key?: string,
  *   hold?: boolean, hasWords?: boolean, offline?: boolean, elsewhere?: {room: string, here: boolean}[],
  *   sound?: string, page?: string, back?: boolean,
- *   lacking?: string[], wait?: number, later?: EngineMessage[]}} Scene
+ *   lacking?: string[], wait?: number, later?: EngineMessage[],
+ *   line?: (object | [string, ...object[]])[]}} Scene `line`: what the line says after all that, or a call on
+ *   it, whose id is first; a text alone is clicked
  */
 
 const rooms = 'tea,tavo-miru-pesa,coffee,a room with a very long name that goes on and on,x,y,z'.split(',')
@@ -268,6 +325,84 @@ const links = {
     'AZcBZLrFNjZbw3Ab3E5DQQvQd3HaVijJcdxiyxWn9yBNQ2xlb1fuv8Y',
   ben: 'AdEtOFMxBoyeRYgqu6aoxrNBFbxDMdEGdhbC06g3rP5QNf6q6A',
 };
+
+/** Those of direct calls. @returns {Record<string, Scene>} */
+function callScenes() {
+  const who = (id, name) => ({ fingerprint: fingerprints[id], key: keys[id] ?? '', name });
+  const up = { type: 'line', state: 'up', available: true };
+  const rings = (call, id, name) => ({ type: 'incoming', call, answered: false, ...who(id, name) });
+  const phase = (phase, reason, more = {}) =>
+    ({ type: 'call', phase, ...reason && { reason, by: null }, ...more });
+  const two = [state('joined'), members(ana, { ...ben, name: 'Ben' }), number, quality()];
+  const takes = { prefs: { takeCalls: true }, people: remembered };
+  const call = '[data-person^="7f92"] [data-icon=call]';
+  const calling = { ...takes, mic: /** @type {Mic} */ ('on'), click: [call] };
+  const talking = [['o1', phase('calling'), phase('ringing'), phase('talking'), ...two]];
+  const end = (reason, more) => ({ ...calling, line: [['o1', phase('ended', reason, more), state('ended')]] });
+  const room = { ...privateTea, ...takes, messages: inside };
+  const missed = [
+    { kind: 'missed', ...who('ben', 'Ben'), at: Date.now() - 3 * 60e3 },
+    { kind: 'stranger', ...who('eve', 'Mallory'), at: Date.now() - 90 * 60e3 },
+    { kind: 'missed', ...who('dan', 'Dan'), at: Date.now() - 26 * 3600e3 },
+  ];
+  const second = [...talking, rings('i2', 'cleo', 'Cleo'), '[data-call=answer]',
+    ['i2', phase('talking'), state('joined'), members(ana, cleo), number, quality()]];
+  return {
+    'calls-reachable': { ...takes, line: [up] },
+    'calls-disturb': { ...takes, prefs: { takeCalls: true, doNotDisturb: true }, line: [up] },
+    'calls-news': { ...takes, prefs: { takeCalls: true, 'calls:': missed, 'rooms:': rooms.slice(0, 1) }, line: [up],
+      click: ['[data-news=stranger] .link'] },
+    'calls-settings': { ...takes, click: ['[data-icon=settings]', '#setting-takeCalls-hint'], line: [up] },
+    'calls-settings-off': { click: ['[data-icon=settings]', '#setting-takeCalls-hint'] },
+    'call-calling': { ...calling, line: [['o1', phase('calling')]] },
+    'call-ringing': { ...calling, line: [['o1', phase('calling'), phase('ringing')]] },
+    'call-no-mic': { ...calling, mic: 'denied', line: [['o1', phase('ringing')]] },
+    'call-no-answer': end('no_answer'),
+    'call-busy': end('busy'),
+    'call-declined': end('declined'),
+    'call-not-there': end('not_there'),
+    'call-self': end('error', { error: { code: 'self', text: '' } }),
+    'call-hung-up': { ...calling, line: [...talking, ['o1', phase('ended', 'hung_up'), state('ended')]] },
+    'call-from-room': {
+      ...room, click: ['[data-member=ben] button', '[data-call=call]'],
+      messages: [state('joined'), members(ana, { ...ben, contact: 'Ben' }, cleo), number, quality()],
+      line: [['o1', phase('ended', 'no_answer'), state('ended')]],
+    },
+    'call-person': {
+      ...room, click: ['[data-member=ben] button'],
+      messages: [state('joined'), members(ana, { ...ben, contact: 'Ben' }, cleo), number, quality()],
+    },
+    'call-incoming': { ...takes, line: [up, rings('i1', 'cleo', 'Cleo')] },
+    'call-incoming-changed': { ...takes, line: [up, rings('i1', 'dan', 'Eve')] },
+    'call-incoming-compared': { ...takes, line: [up, rings('i1', 'ben', 'Benny')] },
+    'call-incoming-room': { ...room, line: [up, rings('i1', 'cleo', 'Cleo')] },
+    'call-incoming-room-changed': { ...room, line: [up, rings('i1', 'ben', 'Eve')] },
+    'call-incoming-sheet': { ...room, key: 'p', line: [up, rings('i1', 'cleo', 'Cleo')] },
+    'call-incoming-tab': {
+      ...takes, elsewhere: [{ room: 'coffee', here: false }], line: [up, rings('i1', 'cleo', 'Cleo')],
+    },
+    'call-stranger-room': { ...room, line: [up, { type: 'stranger', ...who('eve', 'Mallory'), at: Date.now() + 1e4 }] },
+    'call-talking': { ...calling, line: [...talking, ['o1', levels({ ben: -20 })]] },
+    'call-on-hold': { ...calling, line: [...talking, ['o1', { type: 'held', us: true, them: false }]] },
+    'call-they-hold': { ...calling, line: [...talking, ['o1', { type: 'held', us: false, them: true }]] },
+    'call-their-mute': {
+      ...calling, line: [...talking, ['o1', members(ana, { ...ben, microphone: 'muted' })]],
+    },
+    'call-lost': {
+      ...calling, line: [...talking, ['o1', state('reconnecting'), { type: 'path', state: 'lost' }]],
+    },
+    'call-second': { ...calling, line: [...talking, rings('i2', 'cleo', 'Cleo')] },
+    'call-two': { ...calling, line: second },
+    'call-hand-over': { ...calling, line: [...second, '[data-call=handOver]'] },
+    'call-consent': {
+      ...calling, line: [...talking, ['o1', { type: 'consent_wanted', ...who('cleo', 'Cleo') }]],
+    },
+    'call-transfer-asked': {
+      ...calling, line: [...talking, ['o1', { type: 'transfer_asked', ...who('dan', 'Dan') }]],
+    },
+    'call-people': { ...calling, line: [...talking, '.room-title [data-icon=call]'] },
+  };
+}
 
 /** Every screen and state, by name. @type {Record<string, Scene>} */
 export const scenes = {
@@ -438,6 +573,7 @@ export const scenes = {
     ...tea, click: ['[data-member=ben] button'],
     messages: [state('joined'), members(ana, { ...ben, contact: 'Benjamin' }, cleo), number, quality()],
   },
+  ...callScenes(),
   'sheet-contact': { people: remembered, click: ['[data-person^="8470"] button'] },
   'sheet-contact-compared': { people: remembered, click: ['[data-person^="7f92"] button'] },
   'sheet-contact-forgotten': {

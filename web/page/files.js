@@ -13,12 +13,15 @@ const names = {
   room: 'page/room.js',
   sheets: 'page/sheets.js',
   mnemonic: 'identity/mnemonic.js',
+  calls: 'page/switchboard.js',
   worker: 'call/worker.js',
   line: 'call/line-worker.js',
   worklet: 'audio/worklet.js',
 };
 for (const code of languages) {
-  for (const stage of ['door', 'room', 'sheets']) names[`words-${stage}-${code}`] = `words/${code}.js`;
+  for (const stage of ['door', 'room', 'sheets', 'calls']) {
+    names[`words-${stage}-${code}`] = `words/${code}.js`;
+  }
 }
 
 /** @param {string} part @returns {string} */

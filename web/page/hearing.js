@@ -25,14 +25,16 @@ import { say } from '../words/say.js';
 /**
  * Whether we are heard. `ready`: in radio mode, well when the button is held. The others say why not, or not
  * well, beside the path: the relay drops part of it; there is nobody, or only people without our key; we lack
- * the key; the microphone is muted, asked for, absent, or gives no sound; there is no connection.
+ * the key; the microphone is muted, asked for, absent, or gives no sound; there is no connection; we hold the
+ * call, or they do.
  *
  * @typedef {Level | 'ready' | 'dropped' | 'alone' | 'outside' | 'noKey' | 'muted' | 'asking' | 'noMic' |
- *   'noSound' | 'joining' | 'away' | 'offline'} Heard
+ *   'noSound' | 'joining' | 'away' | 'offline' | 'held' | 'theyHold'} Heard
  */
 /**
  * Whether we hear them; as Heard.
- * @typedef {Level | 'alone' | 'outside' | 'noKey' | 'noSound' | 'joining' | 'away' | 'offline'} Hear
+ * @typedef {Level | 'alone' | 'outside' | 'noKey' | 'noSound' | 'joining' | 'away' | 'offline' | 'held' |
+ *   'theyHold'} Hear
  */
 
 // Shares of packets lost: from which it is so, and below which it is not any more.
@@ -103,11 +105,12 @@ export class PathLevel {
   }
 }
 
-/** What both answers begin with: is there a connection? @param {RoomModel} model */
-function apart({ state, offline }) {
+/** What both answers begin with: is there a connection, and is it used? @param {RoomModel} model */
+function apart({ state, offline, onHold }) {
   if (state === 'joining') return 'joining';
   if (state !== 'joined') return offline ? 'offline' : 'away';
-  return null;
+  if (onHold === '') return null;
+  return onHold === 'us' ? 'held' : 'theyHold';
 }
 
 /** Who could hear us, or be heard, on a path that works. @param {RoomModel} model */
@@ -167,7 +170,7 @@ const grades = Object.freeze({
   well: 'good', ready: 'good', late: 'weak', gaps: 'weak', dropped: 'weak', doubt: 'weak', bad: 'bad',
   lost: 'bad',
   noKey: 'bad', noSound: 'bad', noMic: 'off', asking: 'off', muted: 'off', alone: 'off', outside: 'off',
-  measuring: 'off', joining: 'off', away: 'off', offline: 'off',
+  measuring: 'off', joining: 'off', away: 'off', offline: 'off', held: 'off', theyHold: 'off',
 });
 
 /** The colour of an answer. @param {Heard | Hear} code */
@@ -175,7 +178,7 @@ export const gradeOf = (code) => grades[code];
 
 /** Codes that answer both questions with one phrase. @type {ReadonlySet<Heard>} */
 const both = new Set(/** @type {const} */ ([
-  'joining', 'away', 'offline', 'noKey', 'alone', 'outside', 'measuring',
+  'joining', 'away', 'offline', 'noKey', 'alone', 'outside', 'measuring', 'held', 'theyHold',
 ]));
 
 /** @param {Heard} code */

@@ -16,7 +16,7 @@ const changeTime = 45_000; // ms for one that the user chooses, before what is s
 /** @type {Map<string, import('./part.js').Part<Record<string, Catalogue>>>} */ const parts = new Map();
 
 /** The parts of a catalogue, in the order in which they are needed. */
-const stages = /** @type {const} */ (['door', 'room', 'sheets']);
+const stages = /** @type {const} */ (['door', 'room', 'sheets', 'calls']);
 
 /** @typedef {typeof stages[number]} Stage */
 

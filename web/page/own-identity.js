@@ -79,6 +79,16 @@ export class OwnIdentity {
     return contact;
   }
 
+  /**
+   * What is known of somebody who calls themselves by a name, which is not remembered by that.
+   * @param {string} name @param {Bytes} publicKey
+   * @returns {Promise<import('../identity/known-names.js').Verdict>}
+   */
+  async look(name, publicKey) {
+    const identity = await this.#store.loadIdentity();
+    return identity ? (await KnownNames.open(identity, this.#store)).look(name, publicKey) : 'new';
+  }
+
   /** @param {import('../identity/contacts.js').Contact} contact */
   async #trust({ name, publicKey }) {
     await this.ensure();

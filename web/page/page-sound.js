@@ -11,7 +11,7 @@ import { MicCheck } from './mic-check.js';
 import { showSound } from './sound-bar.js';
 import { say } from '../words/say.js';
 
-/** @typedef {import('./call.js').Call} Call */
+/** @typedef {import('./app.js').ShownCall} Call */
 
 export class PageSound {
   /** @type {((level: number) => void) | null} shows the level of the microphone, besides check or call */

@@ -3,7 +3,7 @@
  *
  *     room, words ──┐
  *     worker ───────┼──> one can join      sheets ──> mnemonic: nobody needs them to join and to talk
- *     worklet ──────┘
+ *     worklet ──────┘                                  └──> calls: who takes calls, or calls
  */
 
 import { fileUrl } from './files.js';
@@ -23,11 +23,12 @@ const workerTime = 60_000; // ms that the Worker may take, which has the largest
  * @property {Part<string>} worklet its address, when it is in the browser's cache
  * @property {Part<typeof import('./sheets.js')>} sheets likewise
  * @property {Part<typeof import('../identity/mnemonic.js')>} mnemonic
+ * @property {Part<typeof import('./switchboard.js')>} calls with its words
  */
 
 /** @returns {Parts} */
 export function pageParts() {
-  const [workerUrl, workletUrl] = [fileUrl('worker'), fileUrl('worklet')];
+  const workletUrl = fileUrl('worklet');
   const script = scriptPart(fileUrl('room'));
   const room = new Part(async () => {
     const [modules] = await Promise.all([script.load(), wordsFor('room')]);
@@ -35,13 +36,11 @@ export function pageParts() {
     addIcons(modules.roomPaths);
     return modules;
   });
+  const sheets = after(room, 'sheets', 'sheets');
   return {
     room,
     engine: new Part(async () => {
-      const worker = await startWorker(workerUrl).catch(async (error) => {
-        await fetchFile(workerUrl); // which says it when the page is old
-        throw error;
-      });
+      const worker = await startWorker();
       try {
         const { Engine } = await script.load();
         return new Engine(worker);
@@ -54,26 +53,28 @@ export function pageParts() {
       await fetchFile(workletUrl);
       return workletUrl;
     }),
-    sheets: after(room, 'sheets', () => wordsFor('sheets')),
+    sheets,
     mnemonic: after(room, 'mnemonic'),
+    calls: after(sheets, 'calls', 'calls'),
   };
 }
 
 /**
- * A script that takes modules from the room's.
- * @param {Part<unknown>} room @param {string} name @param {() => Promise<void>} [words]
+ * A script that takes modules from the room's, and maybe from another one.
+ * @param {Part<unknown>} before @param {string} name @param {'sheets' | 'calls'} [words] that it needs
  */
-function after(room, name, words = async () => {}) {
+function after(before, name, words) {
   const script = scriptPart(fileUrl(name));
   return new Part(async () => {
-    await room.load();
-    const [modules] = await Promise.all([script.load(), words()]);
+    await before.load();
+    const [modules] = await Promise.all([script.load(), words && wordsFor(words)]);
     return modules;
   });
 }
 
-/** Rejects if the Worker does not load. @param {string} url @returns {Promise<Worker>} that runs */
-async function startWorker(url) {
+/** A Worker of a stay, or of a line, which runs. Rejects if it does not load. @returns {Promise<Worker>} */
+export function startWorker() {
+  const url = fileUrl('worker');
   const worker = new Worker(url, { type: 'module', name: 'wzp room' });
   const ready = new Promise((resolve, reject) => {
     worker.onmessage = () => resolve(worker);
@@ -82,8 +83,9 @@ async function startWorker(url) {
       reject(new Error(event.message));
     };
   });
-  return within(workerTime, /** @type {Promise<Worker>} */ (ready)).catch((error) => {
+  return within(workerTime, /** @type {Promise<Worker>} */ (ready)).catch(async (error) => {
     worker.terminate();
+    await fetchFile(url); // which says it when the page is old
     throw error;
   });
 }

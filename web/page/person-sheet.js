@@ -16,8 +16,12 @@ import { foldName } from '../names/fold.js';
 /** @typedef {import('./stay.js').Stay} Stay */
 /** @typedef {import('../call/engine.js').Member} Member */
 
-/** @param {Stay} stay @param {string} id @param {() => void} closed */
-export function openPerson(stay, id, closed) {
+/**
+ * @param {Stay} stay @param {string} id
+ * @param {{closed: () => void, call?: (who: import('./phone.js').Called) => void}} options call: calls who is
+ *   remembered, which leaves the room
+ */
+export function openPerson(stay, id, { closed, call }) {
   const member = stay.model.members.get(id);
   if (!member) return;
   const sheet = new Sheet(isolated(nameOf(member)), { name: 'person', closed });
@@ -25,7 +29,7 @@ export function openPerson(stay, id, closed) {
   const alike = h('p', { class: 'note', role: 'status' });
   const said = h('p', { class: 'hint', role: 'status' });
   const act = h('div', { class: 'stack tight', 'data-part': 'compare' });
-  const remembered = member.self ? null : remembering(stay, id, () => sheet.heading);
+  const remembered = member.self ? null : remembering(stay, id, () => sheet.heading, call);
   sheet.body.append(
     h('div', { class: 'person-head' }, identicon(member.fingerprint),
       h('div', {}, known, fingerprintBlock(member.fingerprint))),
@@ -76,10 +80,11 @@ function actsOf(kind, stay, id) {
 }
 
 /**
- * Whether the user remembers somebody, which they can begin and end.
+ * Whether the user remembers somebody, which they can begin and end; who is remembered can be called.
  * @param {Stay} stay @param {string} id @param {() => HTMLElement} heading
+ * @param {((who: import('./phone.js').Called) => void) | undefined} call
  */
-function remembering(stay, id, heading) {
+function remembering(stay, id, heading, call) {
   const element = h('div', { class: 'stack tight', 'data-part': 'contact' });
   let shown = '';
   const show = (/** @type {Member} */ { outside, known, contact, name, fingerprint }) => {
@@ -95,12 +100,21 @@ function remembering(stay, id, heading) {
       makeButton('', () => stay.remember(id, called), icon('keep'), say('person.remember')),
       smallPrint(say('person.rememberHint')),
     ] : [
+      call && callButton(() => call({ fingerprint, name: contact })),
+      call && smallPrint(say('person.callHint')),
       makeButton('quiet', () => stay.remember(id), say('person.forget')),
       h('p', { class: 'hint', role: 'status' },
         say(other ? 'person.contactAs' : 'person.contact', { name: contact })),
     ]), heading);
   };
   return { element, show };
+}
+
+/** @param {() => void} call */
+export function callButton(call) {
+  const button = makeButton('', call, icon('call'), say('person.call'));
+  button.dataset.call = 'call';
+  return button;
 }
 
 /** @param {HTMLElement} element @param {Member} member */

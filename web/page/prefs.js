@@ -23,6 +23,8 @@ const defaults = {
   echo: false, // the microphone hears the loudspeaker, so that the sound takes another way
   sounds: true,
   theme: /** @type {'system' | 'light' | 'dark'} */ ('system'),
+  takeCalls: false, // who is remembered may call this browser
+  doNotDisturb: false, // nobody rings
   language: '', // as words/say.js has it, '' is the browser's
 };
 
@@ -34,14 +36,14 @@ const maxRooms = 30;
 const roomsKey = 'rooms:' + roomKey('');
 
 export class Prefs {
-  #shelf;
+  shelf;
   #failed;
   /** @type {Values} */ #values = { ...defaults };
   /** @type {BroadcastChannel | null} */ #channel = null;
 
   /** @param {Shelf} shelf @param {(error: unknown) => void} failed what could not be kept */
   constructor(shelf, failed) {
-    this.#shelf = shelf;
+    this.shelf = shelf;
     this.#failed = failed;
   }
 
@@ -65,7 +67,7 @@ export class Prefs {
     if (this.#values[key] === value) return;
     this.#values[key] = value;
     this.#channel?.postMessage([key, value]);
-    this.#shelf.set(key, value).catch(this.#failed);
+    this.shelf.set(key, value).catch(this.#failed);
   }
 
   /** Follows what other tabs set. @param {BroadcastChannel} channel @param {() => void} changed */
@@ -80,25 +82,25 @@ export class Prefs {
 
   /** @returns {Promise<RecentRoom[]>} the rooms that one was in, the newest first */
   async rooms() {
-    const kept = await this.#shelf.get(roomsKey);
+    const kept = await this.shelf.get(roomsKey);
     return Array.isArray(kept) ? kept.filter(isRoom).slice(0, maxRooms) : [];
   }
 
   /** @param {RecentRoom[]} rooms the newest first @returns {Promise<unknown>} */
   setRooms(rooms) {
     const kept = rooms.slice(0, maxRooms);
-    return this.#shelf.set(roomsKey, kept.length > 0 ? kept : undefined).catch(this.#failed);
+    return this.shelf.set(roomsKey, kept.length > 0 ? kept : undefined).catch(this.#failed);
   }
 
   /** @param {string} room @returns {Promise<string>} its invite secret, '' if it was never joined with one */
   async secret(room) {
-    const value = await this.#shelf.get('secret:' + roomKey(room));
+    const value = await this.shelf.get('secret:' + roomKey(room));
     return typeof value === 'string' ? value : '';
   }
 
   /** @param {string} room @param {string} secret '' to forget it @returns {Promise<unknown>} */
   setSecret(room, secret) {
-    return this.#shelf.set('secret:' + roomKey(room), secret || undefined).catch(this.#failed);
+    return this.shelf.set('secret:' + roomKey(room), secret || undefined).catch(this.#failed);
   }
 }
 

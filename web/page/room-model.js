@@ -66,6 +66,7 @@ export class RoomModel {
   held = false; // the talk button is down
   muted = false; // when hands-free
   hand = false; // ours is up
+  /** @type {'' | 'us' | 'them'} who holds the call, which a room never is */ onHold = '';
   muteRefused = false; // the user wanted that in radio mode, a moment ago
   offline = false;
   private;
@@ -136,6 +137,13 @@ export class RoomModel {
   setSound(sound) {
     this.#devices = sound;
     return this.#setSound();
+  }
+
+  /** @param {'' | 'us' | 'them'} who holds the call @returns {Part[]} what must be shown again */
+  setHold(who) {
+    if (who === this.onHold) return [];
+    this.onHold = who;
+    return ['control', 'quality', 'levels'];
   }
 
   /** @returns {Part[]} */

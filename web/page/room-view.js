@@ -23,6 +23,12 @@ import { say } from '../words/say.js';
 /** @type {ReadonlySet<Part>} */
 const lineParts = new Set(['quality', 'state', 'members', 'control', 'sound']);
 
+/**
+ * What a direct call has that rooms have not. `beside`: what is in the place of the invite; `below`: of our
+ * hand; `joined`: what screen readers are told.
+ * @typedef {{beside: Element[], below: Element, joined: string}} Two
+ */
+
 export class RoomView {
   #stay;
   #options;
@@ -52,8 +58,10 @@ export class RoomView {
    * @param {Stay} stay
    * @param {{secret: string, leave: () => void, settings: (closed: () => void) => void,
    *   page: () => string, valid: (secret: string) => Promise<boolean>, useSecret: (secret: string) => void,
-   *   sheet: (open: (sheets: typeof import('./sheets.js')) => void) => void}}
-   *   options page: the address of the relay's own; useSecret: joins again with it; sheet: opens one of them
+   *   sheet: (open: (sheets: typeof import('./sheets.js')) => void) => void, strips?: Element,
+   *   call?: (who: import('./phone.js').Called) => void, two?: Two}}
+   *   options page: the address of the relay's own; useSecret: joins again with it; sheet: opens one of them;
+   *   strips: between the connection line and people; call: calls somebody; two: it is a direct call
    */
   constructor(stay, options) {
     this.#stay = stay;
@@ -62,14 +70,14 @@ export class RoomView {
       open: (id) => this.#person(id), volume: (id) => stay.volumeOf(id),
       invite: () => this.#invite(),
     });
-    this.#control = new TalkButton(stay);
+    this.#control = new TalkButton(stay, { beside: options.two?.below });
     this.#warnings = new Warnings(stay, {
       person: (id) => this.#person(id), safety: () => this.#safety(),
       after: () => this.focus(),
     });
     this.#keyboard = new Keyboard(this.#actions(), () => stay.talkKey().code);
     this.element = h('div', { class: 'room' },
-      this.#head(), this.#lacks, this.#warnings.element,
+      this.#head(), options.strips, this.#lacks, this.#warnings.element,
       h('main', { class: 'room-main' }, h('div', { class: 'people-head' }, this.#count, this.#lock),
         this.#talked,
         this.#people.element, this.#mic),
@@ -88,7 +96,7 @@ export class RoomView {
         else if (down && stay.model.mic === 'on') stay.mute();
       },
       mute: () => stay.mute(),
-      hand: () => stay.setHand(),
+      hand: () => this.#options.two || stay.setHand(),
       mode: () => stay.setMode(stay.model.mode === 'open' ? 'radio' : 'open'),
       invite: () => this.#invite(),
       people: () => this.#safety(),
@@ -98,9 +106,11 @@ export class RoomView {
 
   #head() {
     const { room } = this.#stay.model;
-    const leave = makeButton('small leave', this.#options.leave,
-      icon('leave'), h('span', {}, say('room.leave')));
-    leave.ariaLabel = say('room.leaveName', { room });
+    const { leave: go, two } = this.#options;
+    const leave = makeButton('small leave', go, icon(two ? 'hangUp' : 'leave'),
+      h('span', {}, say(two ? 'room.hangUp' : 'room.leave')));
+    if (!two) leave.ariaLabel = say('room.leaveName', { room });
+    const invite = () => iconButton('invite', say('room.invite'), () => this.#invite(), say('room.invite'));
     this.#line.append(h('span', { class: 'answers' }, this.#heard, this.#hear), icon('chevron'));
     this.#lock.onclick = () => this.#safety();
     this.#line.onclick = () => this.#sheet(
@@ -108,7 +118,7 @@ export class RoomView {
     return h('header', { class: 'room-head' },
       h('div', { class: 'room-title' },
         h('h1', {}, h('bdi', {}, room)),
-        iconButton('invite', say('room.invite'), () => this.#invite(), say('room.invite')),
+        ...two?.beside ?? [invite()],
         iconButton('settings', say('room.settings'), () => this.#settings(), say('room.settings')),
         leave),
       this.#line, this.#away);
@@ -144,7 +154,8 @@ export class RoomView {
     if (state === 'joined') {
       const { room } = this.#stay.model;
       const back = this.#state === 'reconnecting';
-      this.#announcer.state(back ? say('announce.back') : say('announce.joined', { room }));
+      const joined = this.#options.two?.joined ?? say('announce.joined', { room });
+      this.#announcer.state(back ? say('announce.back') : joined);
     }
     if (state === 'reconnecting') this.#announcer.state(say('announce.reconnecting'));
     this.#state = state;
@@ -230,14 +241,16 @@ export class RoomView {
   }
 
   #invite() {
-    const { secret, page } = this.#options;
+    const { secret, page, two } = this.#options;
+    if (two) return; // a call is of two
     const invite = { room: this.#stay.model.room, secret, page: page() };
     this.#sheet(({ openInvite }) => openInvite(invite, () => this.#settled()));
   }
 
   /** @param {string} id */
   #person(id) {
-    this.#sheet(({ openPerson }) => openPerson(this.#stay, id, () => this.#settled()));
+    const { call } = this.#options;
+    this.#sheet(({ openPerson }) => openPerson(this.#stay, id, { closed: () => this.#settled(), call }));
   }
 
   #settings() {

@@ -10,6 +10,7 @@ export { keepPage } from './keep.js';
 export { OwnIdentity } from './own-identity.js';
 export { PageSound } from './page-sound.js';
 export { PasteInvite } from './paste-invite.js';
+export { Phone } from './phone.js';
 export { RoomList } from './room-list.js';
 export { RoomsAndPeople } from './rooms-and-people.js';
 export { relayKeyScreen } from './relay-key-screen.js';

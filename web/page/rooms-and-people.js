@@ -19,6 +19,7 @@ import { say } from '../words/say.js';
  * @property {(rooms: string[]) => Promise<Restore>} forget
  * @property {() => Promise<import('./own-identity.js').OwnIdentity>} identity
  * @property {(open: (sheets: typeof import('./sheets.js')) => unknown) => unknown} sheet opens one
+ * @property {(who: import('./phone.js').Called) => void} call
  */
 
 const few = 5; // that are shown before one asks for all
@@ -88,14 +89,17 @@ export class RoomsAndPeople {
   #person({ fingerprint, name, compared }) {
     const state = compared === undefined ? say('recent.notCompared')
       : say('recent.compared', { ago: ago(compared, Date.now()) });
+    const label = say('recent.call', { name });
     const open = () => this.#options.sheet(async ({ openContact }) => {
       const identity = await this.#options.identity();
       const contact = (await identity.contacts.all()).find((one) => one.fingerprint === fingerprint);
-      if (contact) openContact(contact, { identity, closed: () => void this.refresh() });
+      const { call } = this.#options;
+      if (contact) openContact(contact, { identity, closed: () => void this.refresh(), call });
       else void this.refresh(); // they were forgotten in another tab
     });
     return h('li', { class: 'room-row', 'data-person': fingerprint },
-      opener(h('span', { class: 'face' }, identicon(fingerprint)), name, state, open));
+      opener(h('span', { class: 'face' }, identicon(fingerprint)), name, state, open),
+      iconButton('call', label, () => this.#options.call({ fingerprint, name }), label));
   }
 
   /** Forgets rooms, with the invites that were kept for them. @param {readonly RecentRoom[]} rooms */

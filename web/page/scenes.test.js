@@ -7,7 +7,7 @@
 import { App } from './app.js';
 import { Bars } from './bars.js';
 import { h } from './dom.js';
-import { FakeOwnIdentity, FakeDevices, FakeEngine, scenes } from './fake-engine.test.js';
+import { FakeOwnIdentity, FakeDevices, FakeEngine, FakeLine, scenes } from './fake-engine.test.js';
 import { roomName } from './address.js';
 import { speakLanguage, wordsFor } from './language.js';
 import { Part } from './part.js';
@@ -53,16 +53,22 @@ async function play(scene, theme, root, bars) {
   }
   const identity = new FakeOwnIdentity(scene.hasWords ?? false, scene.people);
   const engine = new FakeEngine();
+  const line = new FakeLine();
   const devices = new FakeDevices(scene.mic ?? 'none');
   const page = scene.page ?? 'https://voice.example.org/';
+  const prefs = await prefsOf({ name: 'Ana', theme, ...scene.prefs });
   const app = new App({
-    prefs: await prefsOf({ name: 'Ana', theme, ...scene.prefs }),
+    prefs,
     identity: async () => identity,
     devices: () => devices, parts: partsWith(engine),
     secrets: { generate: async () => 'wzp-', valid: async (text) => text.length > 40 },
-    relay: async () => ({ version: 'wzp 0.1', page }), speak: async () => {},
+    line: () => line, relay: async () => ({ version: 'wzp 0.1', page }), speak: async () => {},
   }, root, bars);
-  goes.signal.addEventListener('abort', () => engine.say({ type: 'state', state: 'ended' }));
+  goes.signal.addEventListener('abort', () => {
+    prefs.set('takeCalls', false);
+    app.settingsChanged();
+    for (const one of [engine, ...line.calls.values()]) one.say({ type: 'state', state: 'ended' });
+  });
   await app.open({
     ...(scene.room ? roomName(scene.room) : { room: '', fault: null }), secret: scene.secret ?? '',
     contact: scene.contact ?? '',
@@ -82,6 +88,22 @@ async function play(scene, theme, root, bars) {
   }
   await new Promise((resolve) => setTimeout(resolve, scene.wait ?? 0));
   engine.say(...scene.later ?? []);
+  for (const said of scene.line ?? []) await tellOf(line, said);
+}
+
+/** Has the line say something, or a call on it, or clicks. @param {FakeLine} line */
+async function tellOf(line, said) {
+  if (typeof said === 'string') return click(said);
+  const joined = (id) => line.calls.get(id)?.asked.some(([what]) => what === 'join');
+  if (Array.isArray(said)) {
+    const [id, ...messages] = said;
+    await settle(() => joined(id));
+    line.calls.get(id).say(...messages);
+  } else {
+    await settle(() => line.asked.some(([what]) => what === 'open'));
+    line.say(said);
+  }
+  await settle(() => true);
 }
 
 /** The parts of the page, with a fake for the engine. */

@@ -22,6 +22,7 @@ import { languages, say } from '../words/say.js';
  * @property {import('./own-identity.js').OwnIdentity} identity
  * @property {import('./page-sound.js').PageSound} sound
  * @property {boolean} inCall
+ * @property {import('./phone.js').Phone | null} phone
  * @property {string} version '' while it is not known
  * @property {string} page the relay's own, '' if none is known
  * @property {() => void} themeChanged
@@ -31,13 +32,16 @@ import { languages, say } from '../words/say.js';
 
 /** @param {SettingsOptions} options */
 export function openSettings(options) {
-  const { sound, closed } = options;
+  const { sound, closed, phone } = options;
   const sheet = new Sheet(say('settings.title'), { name: 'settings', closed: () => {
     sound.onlevel = null;
+    if (phone) phone.onword = () => {};
     closed();
   } });
   const again = () => openSettings(options);
-  sheet.body.append(soundPart(options), lookPart(options));
+  sheet.body.append(soundPart(options));
+  if (phone) sheet.body.append(callsPart(phone, options.prefs));
+  sheet.body.append(lookPart(options));
   if (!options.inCall) sheet.body.append(connectionPart());
   sheet.body.append(identityPart(options, again), aboutPart(options, again));
 }
@@ -61,7 +65,8 @@ function select(id, label, choices, value, choose) {
 }
 
 /**
- * @param {'noise' | 'sounds'} name @param {boolean} on @param {(on: boolean) => void} turn
+ * @param {'noise' | 'sounds' | 'takeCalls' | 'doNotDisturb'} name @param {boolean} on
+ * @param {(on: boolean) => void} turn
  */
 function toggle(name, on, turn) {
   const id = 'setting-' + name;
@@ -132,6 +137,23 @@ function echoTest(devices) {
   };
   const button = makeButton('', test, icon('mic'), say('settings.echo'));
   return { button, said };
+}
+
+/**
+ * Whether people may call, and how that stands.
+ * @param {import('./phone.js').Phone} phone @param {import('./prefs.js').Prefs} prefs
+ */
+function callsPart(phone, prefs) {
+  const word = h('p', { class: 'hint', role: 'status' });
+  phone.onword = (text) => setText(word, text);
+  phone.onword(phone.word);
+  const disturb = toggle('doNotDisturb', prefs.get('doNotDisturb'), (on) => phone.setDoNotDisturb(on));
+  const takes = toggle('takeCalls', prefs.get('takeCalls'), (on) => {
+    disturb.hidden = !on;
+    phone.setTakesCalls(on);
+  });
+  disturb.hidden = !prefs.get('takeCalls');
+  return part('calls', say('settings.calls'), takes, word, disturb);
 }
 
 /** What is at the door only: in a call the connection line tells it. */

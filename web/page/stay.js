@@ -34,6 +34,8 @@ import { RoomModel } from './room-model.js';
  * @property {() => {code: string, label: string}} talkKey held to talk, besides the space bar: '' if none
  * @property {(parts: Part[]) => void} changed
  * @property {(came: string[], went: string[]) => void} people names of who came and went
+ * @property {(message: any) => void} [told] gets all that the engine says, first
+ * @property {() => void} [resume] goes on with a call that we hold
  */
 
 const startTime = 20_000; // ms that devices, the identity and the Worker's modules may take before joining
@@ -55,6 +57,7 @@ export class Stay {
   #joinedAt = Infinity;
   #told; // how the engine was told to begin
   #over = false;
+  #aside = false; // another stay has microphone and loudspeaker
   #begun = false; // the engine has said something
   /** @type {import('../call/engine.js').StayMessage['leave'] | null} what ends it at the relay */
   #leave = null;
@@ -142,6 +145,7 @@ export class Stay {
   /** @param {import('../call/engine.js').EngineMessage} message */
   #receive(message) {
     if (this.#over) return;
+    this.#options.told?.(message);
     this.#begun = true;
     if (message.type === 'stay') this.#leave = message.leave;
     const { state, transmitting } = this.model;
@@ -215,7 +219,8 @@ export class Stay {
 
   /** @param {boolean} on the talk button is held */
   press(on) {
-    const can = this.model.mode === 'radio' && this.model.mic === 'on' && this.model.state !== 'ended';
+    const { mode, mic, state, onHold } = this.model;
+    const can = mode === 'radio' && mic === 'on' && state !== 'ended' && onHold === '';
     const held = on && can;
     if (held === this.model.held) return;
     this.model.held = held;
@@ -313,11 +318,34 @@ export class Stay {
     this.#options.changed(['warnings']);
   }
 
+  /** Goes on with a call that we hold. */
+  resume() {
+    this.#options.resume?.();
+  }
+
+  /** Who holds the call, '' for nobody. @param {'' | 'us' | 'them'} who */
+  setHold(who) {
+    if (who !== '') this.press(false);
+    this.#options.changed(this.model.setHold(who));
+  }
+
+  /** Gives up microphone and loudspeaker, for another stay. */
+  giveUpSound() {
+    if (this.#over || this.#aside) return;
+    this.#aside = true;
+    this.#asked++;
+    this.#microphone?.stop();
+    this.#microphone = null;
+    this.#engine.devices({ capture: null, playback: null });
+  }
+
   /** Loudspeaker and microphone begin anew. */
   async renewSound() {
+    this.#aside = false;
     try {
       const playback = await this.#devices.playback();
       if (this.#over) return this.#devices.rest();
+      if (this.#aside) return; // another stay has it by now
       this.#engine.devices({ playback });
     } catch {
       return; // it goes on being said that no sound runs
@@ -359,7 +387,7 @@ export class Stay {
     this.#over = true;
     this.#microphone?.stop();
     this.#microphone = null;
-    this.#devices.rest();
+    if (!this.#aside) this.#devices.rest();
     if (close) this.#engine.close();
   }
 }

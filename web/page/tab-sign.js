@@ -6,8 +6,8 @@
 import { say } from '../words/say.js';
 
 /**
- * `here`: nothing to say; `elsewhere`: the call is in another tab.
- * @typedef {'here' | 'live' | 'muted' | 'elsewhere'} Sign
+ * `here`: nothing to say; `elsewhere`: the call is in another tab; `rings`: somebody calls.
+ * @typedef {'here' | 'live' | 'muted' | 'elsewhere' | 'rings'} Sign
  */
 
 const microphone = '<rect x="25" y="13" width="14" height="25" rx="7"/>'
@@ -21,12 +21,17 @@ export const drawings = {
   live: `<circle cx="32" cy="32" r="30" fill="#ffb733"/><g stroke="#000">${microphone}</g>`,
   muted: `<circle cx="32" cy="32" r="30" fill="#6b6862"/><g fill="#fff" stroke="#fff">${microphone}</g>`
     + '<path d="M14 14l36 36" stroke="#fff" stroke-width="5"/>',
+  rings: '<circle cx="32" cy="32" r="30" fill="#ffb733"/>'
+    + '<path d="M20 15h9l4 11-6 5a24 24 0 0 0 11 11l5-6 11 4v9a5 5 0 0 1-6 4A36 36 0 0 1 14 21a5 5 0 0 1 6-6'
+    + 'z" fill="#000"/>',
   elsewhere: '<g fill="#fff" stroke="#6b6862" stroke-width="7">'
     + '<circle cx="32" cy="32" r="28" stroke-dasharray="12 8"/><path d="M20 44 44 20M27 20h17v17"/></g>',
 };
 
 export class TabSign {
   #link = /** @type {HTMLLinkElement | null} */ (document.querySelector('link[rel=icon]'));
+  /** @type {[Sign, string]} as it is while nobody calls */ #last = ['here', 'wzp'];
+  #rings = ''; // who calls
 
   /**
    * @param {Sign} sign @param {string} room '' at the first door
@@ -35,7 +40,20 @@ export class TabSign {
   show(sign, room, hands = 0) {
     const plain = room === '' ? 'wzp' : `${room} - wzp`;
     const calm = sign === 'here' ? plain : say(`tab.${sign}`, { room: room === '' ? 'wzp' : room });
-    const title = hands === 0 ? calm : say('tab.hands', { n: hands, title: calm });
+    this.#last = [sign, hands === 0 ? calm : say('tab.hands', { n: hands, title: calm })];
+    if (this.#rings === '') this.#set(...this.#last);
+  }
+
+  /** Somebody calls, until this is told '' of nobody. @param {string} name */
+  ring(name) {
+    if (name === this.#rings) return;
+    this.#rings = name;
+    if (name === '') this.#set(...this.#last);
+    else this.#set('rings', say('tab.rings', { room: name }));
+  }
+
+  /** @param {Sign} sign @param {string} title */
+  #set(sign, title) {
     if (document.title !== title) document.title = title;
     const href = pictureOf(drawings[sign]);
     if (this.#link && this.#link.href !== href) this.#link.href = href;

@@ -42,6 +42,10 @@ export function talkButtonState(model, talkers, how = {}) {
   if (state !== 'joined') {
     return shown('off', 'offline', held, say('control.reconnecting'), say('control.reconnectingHint'));
   }
+  if (model.onHold === 'us') return shown('off', 'hold', false, say('control.held'), say('control.heldHint'));
+  if (model.onHold === 'them') {
+    return shown('off', 'hold', false, say('control.theyHold'), say('control.theyHoldHint'));
+  }
   return model.mode === 'radio' ? radioState(model, talkers, how) : openState(model, talkers);
 }
 

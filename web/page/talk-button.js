@@ -31,8 +31,12 @@ export class TalkButton {
   /** @type {number | null} the pointer that holds the button */ #pointer = null;
   /** @type {AbortController} */ #listeners = new AbortController();
 
-  /** @param {Stay} stay @param {{inSheet?: boolean}} [where] in a sheet it is the button alone */
-  constructor(stay, { inSheet = false } = {}) {
+  /**
+   * @param {Stay} stay
+   * @param {{inSheet?: boolean, beside?: Element}} [where] in a sheet it is the button alone; beside: in the
+   *   place of our hand
+   */
+  constructor(stay, { inSheet = false, beside } = {}) {
     this.#stay = stay;
     this.#bar.element.setAttribute('aria-hidden', 'true');
     if (!inSheet) this.#modes = { open: this.#choice('open'), radio: this.#choice('radio') };
@@ -40,7 +44,7 @@ export class TalkButton {
       this.#modes && h('div', { class: 'choices' },
         h('fieldset', { class: 'segments' },
           h('legend', { class: 'unseen' }, say('room.mode')), ...this.#segments(this.#modes)),
-        this.#hand),
+        beside ?? this.#hand),
       this.#button);
     this.#listen();
   }
@@ -82,7 +86,8 @@ export class TalkButton {
 
   /** Whether a press means talking now. */
   get #talks() {
-    return this.#stay.model.mode === 'radio' && this.#stay.model.mic === 'on';
+    const { mode, mic, onHold } = this.#stay.model;
+    return mode === 'radio' && mic === 'on' && onHold === '';
   }
 
   /** @param {PointerEvent} event */
@@ -122,6 +127,7 @@ export class TalkButton {
   #click(event) {
     const { model } = this.#stay;
     if (model.mic === 'asking') return;
+    if (model.onHold !== '') return this.#stay.resume();
     if (model.mic !== 'on') return void this.#stay.askMicrophone();
     if (model.mode === 'open') return this.#stay.mute();
     if (event.detail !== 0) return; // a pointer, which has pressed and released

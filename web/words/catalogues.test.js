@@ -10,7 +10,7 @@ import { choose, directionOf, languages, list, number, say, speak } from './say.
 
 const catalogues = (await readdir(new URL('.', import.meta.url)))
   .filter((name) => /^[a-z]{2}\.js$/.test(name)).map((name) => name.slice(0, 2));
-const stages = /** @type {const} */ (['door', 'room', 'sheets']);
+const stages = /** @type {const} */ (['door', 'room', 'sheets', 'calls']);
 const placeholders = (text) => [...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).sort();
 const western = (text) => text.replace(/[۰-۹]/g, (digit) => String(digit.codePointAt(0) - 0x6f0));
 /** The numbers in a text: versions, amounts. */
@@ -52,7 +52,7 @@ for (const code of catalogues) {
 }
 
 test('the page says nothing that is in no catalogue, and no catalogue says what nobody uses', async () => {
-  const known = { ...english.door, ...english.room, ...english.sheets };
+  const known = { ...english.door, ...english.room, ...english.sheets, ...english.calls };
   const used = new Set();
   const folder = new URL('../page/', import.meta.url);
   const sources = (await readdir(folder)).filter((name) => name.endsWith('.js') && !name.includes('.test.'));
@@ -90,7 +90,7 @@ async function modulesOf(module, found = new Map()) {
 }
 
 test('a text comes with what says it first, not after it and not long before', async () => {
-  const entries = { door: 'main', room: 'room', sheets: 'sheets' };
+  const entries = { door: 'main', room: 'room', sheets: 'sheets', calls: 'switchboard' };
   /** @type {Map<string, string>} the stage of each key */ const first = new Map();
   for (const stage of stages) {
     const modules = await modulesOf(new URL(`../page/${entries[stage]}.js`, import.meta.url));

@@ -1,6 +1,6 @@
 /** Tests that import this see the page's texts in English. */
 
-import { door, room, sheets } from './en.js';
+import { calls, door, room, sheets } from './en.js';
 import { speak } from './say.js';
 
-speak('en', door, room, sheets);
+speak('en', door, room, sheets, calls);

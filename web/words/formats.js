@@ -21,6 +21,15 @@ export function clockTime(at) {
   return new Intl.DateTimeFormat(spoken(), { hour: 'numeric', minute: '2-digit' }).format(at);
 }
 
+/**
+ * In which month something was, with the year if that is another one.
+ * @param {number} at @param {number} now both ms since 1970
+ */
+export function month(at, now) {
+  const year = new Date(at).getFullYear() === new Date(now).getFullYear() ? undefined : 'numeric';
+  return new Intl.DateTimeFormat(spoken(), { month: 'long', year }).format(at);
+}
+
 /** A time in the past, in words. @param {number} then @param {number} now both ms since 1970 */
 export function ago(then, now) {
   const minutes = Math.floor((now - then) / 60_000);

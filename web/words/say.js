@@ -9,7 +9,7 @@
  */
 
 /** @typedef {typeof import('./en.js')} English */
-/** @typedef {keyof (English['door'] & English['room'] & English['sheets'])} Key */
+/** @typedef {keyof (English['door'] & English['room'] & English['sheets'] & English['calls'])} Key */
 /** @typedef {string | Partial<Record<Intl.LDMLPluralRule, string>>} Entry a form for each category of {n} */
 /** @typedef {Record<string, Entry>} Catalogue */
 /** @typedef {Record<string, string | number | string[]>} Values */

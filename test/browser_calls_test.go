@@ -1,0 +1,145 @@
+package test
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp/kb"
+)
+
+// TestPageCalls: people at pages of two relays remember each other, and call: it rings, is answered, held,
+// hung up, declined and missed. A stranger with the program does not ring until they are remembered; then the
+// program calls the page, and the page calls it.
+func TestPageCalls(t *testing.T) {
+	u := federate(t, 2, chain(2), "delay=20ms")
+	ann, bob := openPage(t, u.relays[0].page, look{}), openPage(t, u.relays[1].page, look{})
+	own := bob.takesCalls()
+	ann.meets(own)
+	bob.meets(ann.takesCalls())
+
+	ann.calls()
+	bob.rings("Same key as in")
+	bob.click("[data-call=answer]")
+	ann.talksWith(bob)
+	bob.click(".dock [data-icon=hold]")
+	ann.shows("[data-strip=theyHold]", "holds the call")
+	ann.shows(".talk", "They hold the call")
+	bob.shows(".talk", "On hold")
+	bob.click(".talk")
+	ann.until("it is not held", "!document.querySelector('[data-strip=theyHold]')", soon)
+	ann.hears(time.Second)
+	ann.click(".leave")
+	ann.shows("[data-ended=hung_up_here]", "The call has ended")
+	bob.shows("[data-ended=hung_up]", "hung up")
+	bob.click("[data-ended] .button:last-child")
+
+	ann.click("[data-ended] .primary") // again
+	bob.rings("Same key as in")
+	bob.click("[data-call=decline]")
+	ann.shows("[data-ended=declined]", "cannot talk now")
+	ann.click("[data-ended] .primary")
+	bob.rings("Same key as in")
+	ann.shows(".phase", "It rings at their side")
+	ann.click("[data-call=hangUp]")
+	bob.shows("[data-news=missed]", "called")
+	bob.click("[data-news=missed] [data-icon=close]")
+
+	bob.callsWithProgram(u.relays[0].addr, u.relays[1].page+"#"+own)
+}
+
+// takesCalls has a page take calls, and returns the contact link's part that says who it is.
+func (p *page) takesCalls() (contact string) {
+	p.t.Helper()
+	p.state("door", soon)
+	p.click("[data-icon=settings]")
+	p.click("#setting-takeCalls")
+	p.shows("[data-part=calls]", "Reachable")
+	p.click("[data-sheet=settings] [data-icon=close]")
+	p.click("[data-icon=settings]") // now there is an identity
+	p.click("#own-contact")
+	p.until("a link", "document.querySelector('[id^=invite-]')?.value", soon)
+	p.eval("document.querySelector('[id^=invite-]').value.replace(/.*#/, '')", &contact)
+	p.click("[data-sheet=own-contact] [data-icon=close]")
+	p.click("[data-sheet=settings] [data-icon=close]")
+	return contact
+}
+
+// meets remembers who made a contact link.
+func (p *page) meets(contact string) {
+	p.t.Helper()
+	p.eval(fmt.Sprintf("location.hash = %q", contact), nil)
+	p.until("the name is asked for", "document.querySelector('#contact-name')", soon)
+	p.eval("document.querySelector('#contact-name').value = 'Friend'", nil)
+	p.click("[data-sheet=contact-link] [type=submit]")
+	p.click("[data-sheet=contact] [data-icon=close]")
+}
+
+// calls calls the first who is remembered.
+func (p *page) calls() {
+	p.t.Helper()
+	p.click("[data-person] [data-icon=call]")
+}
+
+// rings waits until somebody calls: no key answers that, and the tab says it.
+func (p *page) rings(known string) {
+	p.t.Helper()
+	p.shows(".call-over", known)
+	p.strike(kb.Enter, " ")
+	p.until("it rings on, and the focus is on the name", `document.querySelector('.call-over') &&
+		document.activeElement.matches('.call-over h1') && document.title.includes('is calling')`, soon)
+}
+
+// talksWith waits until the two of a call hear each other.
+func (p *page) talksWith(q *page) {
+	p.t.Helper()
+	for _, one := range []*page{p, q} {
+		one.state("joined", soon)
+		one.members(2)
+		one.shows(".lock", "Private")
+	}
+	for _, one := range []*page{p, q} {
+		one.hears(time.Second)
+	}
+}
+
+// callsWithProgram has a stranger with the program call, who is remembered then, calls again, and is called.
+func (p *page) callsWithProgram(addr, contact string) {
+	t := p.t
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "identity")
+	program := func(args ...string) *client {
+		all := append(args, "--relay", addr, "--identity", file, "--name", "cleo", "--json",
+			"--in", "tone", "--no-dtx", "--out", "none")
+		return &client{launch(t, command(t, "", all...))}
+	}
+	stranger := program("call", contact)
+	p.shows("[data-news=stranger]", "Somebody you have not met called")
+	stranger.kill()
+	p.until("it did not ring", "!document.querySelector('.call-over')", soon)
+	p.click("[data-news=stranger] .link")
+	p.shows("[data-news=stranger]", "They call themselves cleo.")
+	p.click("[data-news=stranger] .news-more .button")
+	p.shows("[data-sheet=contact]", "Remembered")
+	p.click("[data-sheet=contact] [data-icon=close]")
+
+	caller := program("call", contact)
+	p.rings("Same key as in")
+	p.click("[data-call=answer]")
+	p.state("joined", soon)
+	caller.await("call_up", soon)
+	caller.hears("")
+	p.hears(time.Second)
+	p.click(".leave")
+	caller.await("call_ended", soon)
+	p.click("[data-ended] .button:last-child")
+
+	called := program("answer", "--auto", "--anybody")
+	called.await("line", soon)
+	p.click("[data-person]:first-child [data-icon=call]")
+	p.state("joined", soon)
+	p.hears(time.Second)
+	called.leave()
+	p.shows("[data-ended=hung_up]", "cleo hung up")
+}
