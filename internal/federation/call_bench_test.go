@@ -151,6 +151,7 @@ func (x *benchRoute) inCall(i int, fromPeer, toPeer bool) link.Inbound {
 		if legs[j].peer = []*livePeer{x.from, x.to}[j]; !peer {
 			legs[j].peer = nil
 			legs[j].line = &line{id: presence.SessionID(2*i + j + 1), to: &benchMember{x.session}}
+			legs[j].line.speaks.Store(&p.id)
 		}
 	}
 	p.legs.Store(&legs)

@@ -177,18 +177,21 @@ func TestCallFlood(t *testing.T) {
 	})
 }
 
-// quietLine is a Line that sends nothing.
-type quietLine struct{ *link.Session }
+// quietLine is a Line that sends nothing, and counts that.
+type quietLine struct {
+	*link.Session
+	sent int
+}
 
-func (quietLine) SendMedia(*link.Tx, uint16, []byte, []byte) {}
+func (l *quietLine) SendMedia(*link.Tx, uint16, []byte, []byte) { l.sent++ }
 
 // TestCallMediaAllocatesNothing, for a stream that is known: to a session and to a peer, from both.
 func TestCallMediaAllocatesNothing(t *testing.T) {
 	inCallLab(t, 2, "AB", func(l *callLab) {
 		a, b := l.relays[0], l.relays[1]
 		session := a.client(1).client.Session()
-		legs := []callLeg{{peer: a.peerOf(b)}, {line: &line{to: quietLine{session}}},
-			{line: &line{to: quietLine{session}}}}
+		quiet := &quietLine{Session: session}
+		legs := []callLeg{{peer: a.peerOf(b)}, {line: &line{to: quiet}}, {line: &line{to: quiet}}}
 		for i, from := range legs {
 			for j, to := range legs[1:] {
 				if i == j+1 {
@@ -196,6 +199,9 @@ func TestCallMediaAllocatesNothing(t *testing.T) {
 				}
 				p := &callPath{id: wire.PathID{byte(i), byte(j)}}
 				p.legs.Store(&[2]callLeg{from, to})
+				if quiet.sent = 0; to.line != nil {
+					to.line.speaks.Store(&p.id)
+				}
 				in := p.bind(a.f, from, &wire.Media{KID: 1})
 				a.ep.WithTx(func(tx *link.Tx) {
 					cipher := make([]byte, 60)
@@ -205,6 +211,9 @@ func TestCallMediaAllocatesNothing(t *testing.T) {
 						in.Media(&m, tx)
 					}); n != 0 {
 						t.Errorf("from leg %d to leg %d: %v allocations a frame", i, j, n)
+					}
+					if (to.line != nil) != (quiet.sent > 100) {
+						t.Errorf("from leg %d to leg %d: %d frames to a session", i, j, quiet.sent)
 					}
 				})
 			}
