@@ -178,8 +178,8 @@ func TestLists(t *testing.T) {
 	}
 }
 
-// A relay comes back, and with it all of its people at once: they are known over three links within 20 s, and who
-// comes meanwhile at another relay within 2 s, as always.
+// A relay comes back, and with it all of its people at once: they are known over three links within 20 s,
+// and who comes meanwhile at another relay within 2 s, as always.
 func TestCrowdReturns(t *testing.T) {
 	n := newNetwork(t, 4, hop, 0)
 	for i := range 3 {
@@ -197,6 +197,22 @@ func TestCrowdReturns(t *testing.T) {
 	t.Log("known after", took)
 	n.run(20 * time.Second)
 	if n.check(); len(n.problems) > 0 {
+		t.Error(n.problems)
+	}
+}
+
+// A path has at most eight relays: who is eight links away is known, and who is nine is not.
+func TestHopLimit(t *testing.T) {
+	n := newNetwork(t, 10, hop, 0)
+	for i := range 9 {
+		n.connect(i, i+1)
+	}
+	n.join(0, 1)
+	n.run(15 * time.Second)
+	if !n.knows(8, 1, 0) || n.knows(9, 1, 0) {
+		t.Errorf("eight links away known: %v, nine: %v", n.knows(8, 1, 0), n.knows(9, 1, 0))
+	}
+	if len(n.problems) > 0 {
 		t.Error(n.problems)
 	}
 }

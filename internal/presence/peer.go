@@ -53,7 +53,8 @@ func (t *Table) Up(id wire.RelayID, key identity.PublicKey, label string, word W
 	}
 	t.Down(id, now)
 	t.ups++
-	p := &peer{id: id, key: key, label: label, word: word, up: t.ups, told: map[*home]*telling{}, answers: answersMost, counted: now}
+	p := &peer{id: id, key: key, label: label, word: word, up: t.ups, told: map[*home]*telling{},
+		answers: answersMost, counted: now}
 	t.peers[id] = p
 	t.order = append(t.order, p)
 	slices.SortFunc(t.order, func(a, b *peer) int { return a.id.Compare(b.id) })
