@@ -216,6 +216,13 @@ func (ep *Endpoint) Sessions() []*Session {
 	return slices.AppendSeq(slices.AppendSeq(list, maps.Values(ep.sessions)), maps.Keys(ep.dialled))
 }
 
+// Accepted returns the session of a client, by the secret that names it; nil: there is none.
+func (ep *Endpoint) Accepted(id [16]byte) *Session {
+	ep.mu.RLock()
+	defer ep.mu.RUnlock()
+	return ep.sessions[id]
+}
+
 // Stats returns the totals so far.
 func (ep *Endpoint) Stats() Stats {
 	stats := Stats{

@@ -28,6 +28,7 @@ const (
 type leaveDesk struct {
 	allowed func(*http.Request) bool // whether a request's page may use the relay
 	leave   func(*wire.LeaveRequest)
+	words   func(*wire.LastWords)
 	drops   *drops.Counters
 	log     *slog.Logger
 	perAddr *link.AddressLimiter
@@ -35,7 +36,7 @@ type leaveDesk struct {
 }
 
 func newLeaveDesk(allowed func(*http.Request) bool, r *Relay) *leaveDesk {
-	return &leaveDesk{allowed: allowed, leave: r.leaveProved, drops: r.rooms.Drops, log: r.log,
+	return &leaveDesk{allowed: allowed, leave: r.leaveProved, words: r.lastWords, drops: r.rooms.Drops, log: r.log,
 		perAddr: link.NewAddressLimiter(leaveRate, leaveBurst),
 		all:     rate.NewLimiter(leaveRateAll, leaveBurstAll)}
 }
@@ -52,17 +53,31 @@ func (d *leaveDesk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "too many requests: wait a minute", http.StatusTooManyRequests)
 		return
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, wire.MaxLeaveRequest+1))
+	body, err := io.ReadAll(io.LimitReader(r.Body, wire.MaxLastWords+1))
 	if err != nil {
 		return // it has gone
 	}
-	q, err := wire.ParseLeaveRequest(body)
-	if err != nil {
+	if err := d.take(body); err != nil {
 		http.Error(w, "this is no request to leave: "+err.Error(), http.StatusBadRequest)
 		return
 	}
-	d.leave(q)
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// take does what is asked: of a member of a room, or of a line.
+func (d *leaveDesk) take(body []byte) error {
+	if wire.IsLastWords(body) {
+		q, err := wire.ParseLastWords(body)
+		if err == nil {
+			d.words(q)
+		}
+		return err
+	}
+	q, err := wire.ParseLeaveRequest(body)
+	if err == nil {
+		d.leave(q)
+	}
+	return err
 }
 
 // allow reports whether who asks may. Of this machine, where reverse proxies are, only all together are

@@ -64,6 +64,28 @@ func (r *Relay) available(s *session, record []byte) *wire.Refused {
 	return nil
 }
 
+// lastWords takes what a line says by other means than its session: only its own client knows what names that.
+func (r *Relay) lastWords(q *wire.LastWords) {
+	to := r.endpoint.Accepted(q.Session)
+	if to == nil {
+		return
+	}
+	s, ok := to.Handler().(*session)
+	if !ok || !s.isLine() {
+		return
+	}
+	r.federation.Unavailable(s.number)
+	for _, m := range q.Messages {
+		r.federation.LineMessage(s.number, to, wire.UrgentCallMessage, m)
+	}
+}
+
+func (s *session) isLine() bool {
+	s.joining.Lock()
+	defer s.joining.Unlock()
+	return s.line
+}
+
 // lineUrgent takes what a session says of presence and calls. What is wrong is taken, or it would come again.
 func (s *session) lineUrgent(kind wire.UrgentKind, body []byte) (accepted bool) {
 	r := s.relay

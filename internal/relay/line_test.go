@@ -1,6 +1,9 @@
 package relay
 
 import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -8,6 +11,7 @@ import (
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/wire"
+	"github.com/wzp-voice/wzp/web"
 )
 
 // newRecord returns a reach record of somebody, as edit has changed it.
@@ -79,6 +83,40 @@ func TestLineOrRoom(t *testing.T) {
 		}
 		l.eventually("the member has left", 10*time.Second, func() bool { return l.metric("rooms") == 0 })
 		l.want("afterwards", map[string]float64{"joins_total": 1})
+	})
+}
+
+// TestLastWords has a page take its line back by a request, and nobody else.
+func TestLastWords(t *testing.T) {
+	inLab(t, Config{}, func(l *lab) {
+		me := newIdentity(7)
+		line := l.raw(me)
+		line.hello(1)
+		line.send(&wire.Available{Record: newRecord(me, l.key.Public(), nil)})
+		if m, ok := line.read().(*wire.Line); !ok {
+			t.Fatalf("a line is answered %v", m)
+		}
+		available := func() bool { return l.metric("identities_available") == 1 }
+		l.eventually("it can be called", time.Second, available)
+		other := l.raw(newIdentity(8))
+		other.hello(2) // it is no line
+		desk := newLeaveDesk(func(*http.Request) bool { return true }, l.relay)
+		post := func(session [16]byte, messages ...[]byte) {
+			body := wire.AppendLastWords(nil, &wire.LastWords{Session: session, Messages: messages})
+			w := httptest.NewRecorder()
+			desk.ServeHTTP(w, httptest.NewRequest(http.MethodPost, web.LeavePath, bytes.NewReader(body)))
+			if w.Code != http.StatusNoContent || w.Body.Len() > 0 {
+				t.Errorf("%x: %d %s", session, w.Code, w.Body)
+			}
+		}
+		post([16]byte{2})
+		post([16]byte{3})
+		time.Sleep(time.Second)
+		if !available() {
+			t.Error("somebody else's words took it back")
+		}
+		post([16]byte{1}, []byte("no call message"))
+		l.eventually("it can be called no more", time.Second, func() bool { return !available() })
 	})
 }
 

@@ -108,6 +108,10 @@ export class CallLink {
     return null;
   }
 
+  get session() {
+    return new Uint8Array(16); // that of the line, which ends by its own words
+  }
+
   // What the line says.
 
   /** @param {bigint} kid @returns {import('../link/session-aliases.js').Bound | null} */

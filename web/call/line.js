@@ -22,12 +22,14 @@ import { Line as Machine } from '../signalling/line.js';
 import { acceptTransfer, consent, transfer } from '../signalling/transfer.js';
 import { hold, mute, sayKeys } from '../signalling/up.js';
 import { toHex } from '../wire/bytes.js';
-import { MAX_REACH, deviceOf, signReach } from '../wire/reach.js';
+import { deviceOf } from '../wire/reach.js';
 import { AVAILABLE, MEDIA_DROPPED, SHUTDOWN } from '../wire/urgent.js';
 import { fingerprintOf } from '../identity/identity.js';
 import { LineCall } from './line-call.js';
 import { LineInbox } from './line-inbox.js';
 import { LineOut } from './line-out.js';
+import { ReachRecords } from './line-record.js';
+import { LineWords } from './line-words.js';
 import { endOf } from './room.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
@@ -60,7 +62,7 @@ export class Line {
   /** @type {Machine} */ #machine;
   /** @type {Bytes} */ #relay = new Uint8Array(32);
   #takesCalls;
-  #sequence = 0n; // of the newest reach record
+  #records;
   /** By the machine's numbers. @type {Map<number, LineCall>} */ #calls = new Map();
 
   /** @type {Promise<unknown>} */ #last = Promise.resolve();
@@ -68,6 +70,7 @@ export class Line {
   #out = new LineOut((kind, body) => this.#client.sendUrgent(kind, body));
   /** @type {any} */ #timer = null;
   #renewAt = 0;
+  #words;
   #up = false;
   #over = false;
 
@@ -83,7 +86,9 @@ export class Line {
       unix: (now) => this.#unix() - (this.#clock.now() - now),
     });
     this.#machine.doNotDisturb(config.doNotDisturb);
+    this.#records = new ReachRecords(identity, stay.publicKey);
     this.#client = this.#makeClient();
+    this.#words = new LineWords(this.#client, this.#machine);
   }
 
   /** @param {LineConfig} config */
@@ -134,14 +139,7 @@ export class Line {
 
   /** A new reach record; no bytes: we take no calls. @returns {Promise<Bytes>} */
   async #record() {
-    if (!this.#takesCalls) return new Uint8Array(0);
-    const now = this.#unix();
-    const sequence = BigInt(Math.floor(now));
-    this.#sequence = sequence > this.#sequence ? sequence : this.#sequence + 1n;
-    return signReach(this.#config.identity, {
-      stayKey: this.#stay.publicKey, homeRelay: this.#relay, sequence: this.#sequence,
-      expiry: BigInt(Math.floor(now / 1000) + MAX_REACH),
-    });
+    return this.#takesCalls ? this.#records.make(this.#relay, this.#unix()) : new Uint8Array(0);
   }
 
   /** @param {boolean} fresh the relay knew nothing of the session */
@@ -233,6 +231,8 @@ export class Line {
     for (const e of this.#machine.drain()) this.#carryOut(e);
     if (this.#over) return;
     if (this.#renewAt !== 0 && now >= this.#renewAt) await this.#renew();
+    const leave = await this.#words.next(this.#takesCalls, now);
+    if (leave) this.#giveWords(leave);
     const all = this.#out.flush();
     let due = soonest(next, this.#renewAt);
     if (!all) due = soonest(due, now + OUT_AGAIN);
@@ -240,6 +240,15 @@ export class Line {
     if (due === 0) return;
     const wait = Math.max(1, Math.ceil(due - this.#clock.now()));
     this.#timer = this.#clock.setTimeout(() => this.#background(this.#turn(() => {})), wait);
+  }
+
+  /**
+   * Tells the page what to send when it is closed.
+   * @param {import('./engine.js').StayMessage['leave']} leave
+   */
+  #giveWords(leave) {
+    this.#config.tell({ type: 'stay', leave });
+    for (const call of this.#calls.values()) call.tell({ type: 'stay', leave });
   }
 
   async #renew() {
@@ -254,7 +263,8 @@ export class Line {
       case 'refused': return undefined; // an attack, or a repeat
       case 'missed': case 'stranger': return this.#tellOf(e);
       case 'incoming': return this.#incoming(e);
-      case 'transferOver': return this.#tellTransfer(e.from, e.done ? 'done' : 'refused');
+      case 'transferOver':
+        return this.#calls.get(e.from)?.tell({ type: 'transfer', state: e.done ? 'done' : 'refused' });
       default:
     }
     const call = this.#calls.get(e.call);
@@ -294,11 +304,6 @@ export class Line {
     }
   }
 
-  /** @param {number} number @param {'done' | 'refused'} state */
-  #tellTransfer(number, state) {
-    this.#calls.get(number)?.tell({ type: 'transfer', state });
-  }
-
   /** @param {LineCall} call @param {'consent_wanted' | 'transfer_asked'} type @param {Bytes} person */
   #tellPerson(call, type, person) {
     const key = toHex(person);
@@ -318,7 +323,7 @@ export class Line {
     this.#config.tell({ type: 'incoming', call: call.id, key: toHex(person), fingerprint, name, answered });
   }
 
-  /** @param {string} id @param {boolean} outgoing @param {number} number */
+  /** @param {string} id @param {boolean} outgoing @param {number} number 0: it does not come to be */
   #newCall(id, outgoing, number) {
     const { identity, name, names, notes, contacts, encoder, decoder, vad } = this.#config;
     const clock = this.#clock;
@@ -332,7 +337,7 @@ export class Line {
       },
       failed: (error) => this.#failed(error),
     });
-    this.#calls.set(number, call);
+    if (number > 0) this.#calls.set(number, call);
     return call;
   }
 
@@ -359,7 +364,7 @@ export class Line {
       try {
         number = await dial(machine, who, now);
       } catch (error) {
-        const failed = new LineCall(id, true, this.#hooksOf(id));
+        const failed = this.#newCall(id, true, 0);
         begin(failed);
         failed.ended('error', endOf(error));
         return;
@@ -369,11 +374,6 @@ export class Line {
       begin(call);
       call.tell({ type: 'call', phase: 'calling' });
     });
-  }
-
-  /** Of a call that does not come to be. @param {string} id @returns {any} */
-  #hooksOf(id) {
-    return { tell: (/** @type {any} */ event) => this.#config.tell({ type: 'of', call: id, event }) };
   }
 
   /** Answers a call that rings here. @param {string} id */

@@ -29,9 +29,9 @@ class Exchange {
 
   /** Tells a client something, until it takes it. */
   tell(link, kind, body) {
-    const { session } = link;
+    const { sessions } = link;
     this.clock.setTimeout(() => {
-      if (link.session !== session || link.gone) return;
+      if (link.sessions !== sessions || link.gone) return;
       if (!link.config.handler.urgent(kind, body.slice())) this.tell(link, kind, body);
     }, DELAY);
   }
@@ -104,10 +104,11 @@ class FakeLink {
   record = new Uint8Array(0);
   gone = false;
   path = '';
-  session = 0;
+  sessions = 0; // so far
+  session = new Uint8Array(16);
   sent = 0; // frames
   #bound = new Map();
-  leaveUrl = null;
+  leaveUrl = 'https://relay/leave';
   watched = true;
 
   constructor(exchange, config) {
@@ -124,7 +125,7 @@ class FakeLink {
   /** The relay was restarted. */
   async restart(ms) {
     this.gone = true;
-    this.session++;
+    this.sessions++;
     this.config.handler.detached('the relay is shutting down');
     await new Promise((resolve) => this.exchange.clock.setTimeout(resolve, ms));
     this.record = (await this.config.makeLine(this.exchange.relay)).record;
@@ -349,6 +350,25 @@ withLines('two call each other, hear each other, and hang up', { ann: {}, bob: {
   for (const [p, of] of [[ann, 'o1'], [bob, id]]) {
     assert.deepEqual(p.calls.get(of).at(-1), { type: 'state', state: 'ended' });
   }
+});
+
+withLines('who closes the page in a call hangs up by what was sealed before', { ann: {}, bob: {} }, async (
+  { lab, exchange }, ann, bob,
+) => {
+  const [, id] = await talk(lab, ann, bob);
+  await lab.run(70_000); // what is said for an old page counts, too
+  ann.link.gone = true; // the Worker is gone
+  const { leave: { url, body } } = ann.of('o1', 'stay').at(-1);
+  assert.equal(url, 'https://relay/leave');
+  assert.deepEqual(ann.all('stay').at(-1).leave.body, body);
+  const length = body[17] * 256 + body[18];
+  assert.equal(body.length, 19 + length, 'there is one message');
+  await exchange.heard(ann.link, urgent.CALL_MESSAGE, body.slice(19));
+  await lab.run(500);
+  assert.equal(bob.phases(id).at(-1), 'ended hung_up them');
+  const none = bob.all('stay').at(-1).leave.body;
+  assert.equal(none.length, 17, 'there is nothing to hang up any more');
+  ann.link.gone = false;
 });
 
 withLines('calls that are not taken', {

@@ -372,6 +372,11 @@ export class Client {
     return this.#attacher.leaveUrl;
   }
 
+  /** What names the session, a secret between client and relay: 16 bytes. */
+  get session() {
+    return this.#attacher.session;
+  }
+
   /** @param {() => void} f */
   #call(f) {
     try {

@@ -96,6 +96,11 @@ export class Attacher {
     };
   }
 
+  /** What names the session, a secret between client and relay. */
+  get session() {
+    return this.#id;
+  }
+
   /** Where the relay is asked to end a stay without a session; null: nowhere, or not known yet. */
   get leaveUrl() {
     return this.#place?.leave ?? null;

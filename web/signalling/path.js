@@ -72,8 +72,12 @@ export class Path {
   /** Says something to the other. @param {Signal} s @param {number} now */
   async say(s, now) {
     this.said = now;
-    const body = await this.channel.seal(appendSignal(s));
-    this.call.line.send(CALL_MESSAGE, appendMessage({ path: this.id, body }));
+    this.call.line.send(CALL_MESSAGE, await this.seal(s));
+  }
+
+  /** A message to the other. @param {Signal} s */
+  async seal(s) {
+    return appendMessage({ path: this.id, body: await this.channel.seal(appendSignal(s)) });
   }
 
   /** Notes that the other was heard, which nobody on the way can pretend. @param {number} now */
