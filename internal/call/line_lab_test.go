@@ -36,11 +36,17 @@ func inTelephone(t *testing.T, n int, pairs [][2]int, paths simnet.Profile, f fu
 // party returns somebody with a line at a relay, who takes calls of those who are known.
 func (l *lab) party(name string, available bool) *party {
 	l.t.Helper()
-	p := &party{person: l.person(name), known: make(map[identity.PublicKey]bool)}
+	p := l.stranger(name)
 	if err := p.open(available); err != nil {
 		l.t.Fatal(err)
 	}
 	return p
+}
+
+// stranger is party without a line yet.
+func (l *lab) stranger(name string) *party {
+	l.t.Helper()
+	return &party{person: l.person(name), known: make(map[identity.PublicKey]bool)}
 }
 
 // open opens the line.
@@ -98,6 +104,19 @@ func (p *party) words() (list []string) {
 		list = append(list, fmt.Sprintf("%T", e))
 	}
 	return list
+}
+
+// isRinging reports whether an event says that it rings at the other's.
+func isRinging(e LineEvent) bool { _, ok := e.(CallRings); return ok }
+
+// newest returns the call that rang last here, nil before.
+func (p *party) newest() *Call {
+	p.pmu.Lock()
+	defer p.pmu.Unlock()
+	if len(p.calls) == 0 {
+		return nil
+	}
+	return p.calls[len(p.calls)-1]
 }
 
 // incoming waits for a call that rings, and returns it.

@@ -361,7 +361,7 @@ func TestRaceLosesNoMedia(t *testing.T) {
 		var joins atomic.Int32
 		hook := func() {
 			if joins.Add(1) == 1 {
-				time.Sleep(3 * time.Second) // until the relay knows the second attempt
+				time.Sleep(2 * time.Second) // until the relay knows the second attempt
 			} else {
 				time.Sleep(5 * time.Second)
 			}
