@@ -228,7 +228,8 @@ type CallSilent struct {
 	Silent bool
 }
 
-// ConsentAsked says that the other end wants to have somebody call us, whom it talks with: see [Call.Consent].
+// ConsentAsked says that the other end wants to have somebody call us, whom it talks with: see
+// [Call.Consent].
 type ConsentAsked struct {
 	Call   Call
 	Person identity.PublicKey

@@ -137,8 +137,8 @@ func (o *joinOutput) stranger(e wzp.StrangerCalled) {
 	f := e.Person.Fingerprint()
 	o.print(line{Event: "stranger", Name: e.Name, Fingerprint: f.String(),
 		callFields: callFields{At: stamp(e.At), More: e.More},
-		human: fmt.Sprintf("Somebody you have not met called (%s). If you know them: wzp contacts add NAME %s",
-			f, f)})
+		human: fmt.Sprintf("Somebody you have not met called (%s). If you know them: wzp contacts add "+
+			"NAME %s", f, f)})
 }
 
 // add adds what one call came to to the total of all.

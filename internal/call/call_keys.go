@@ -91,8 +91,8 @@ func (k *callKeys) sendWraps(body []byte, acked func(bool)) error {
 	return nil
 }
 
-// keyCame gives the keeper a key of the other end's, and says that it came. Whether it was understood does not
-// matter: who lacks a key asks for it.
+// keyCame gives the keeper a key of the other end's, and says that it came. Whether it was understood does
+// not matter: who lacks a key asks for it.
 func (k *callKeys) keyCame(key wire.Key, keeper *keeper) {
 	key.Sender = k.other
 	keeper.keyCame(wire.Append(nil, &key))

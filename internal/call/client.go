@@ -98,7 +98,8 @@ func newClient(addr, host string, mux *udp.Mux, config Config) (*Client, error) 
 		return nil, errors.Join(err, mux.Close())
 	}
 	return &Client{
-		config: config, addr: addr, host: host, endpoint: endpoint, rooms: make(map[*Room]struct{}), lines: make(map[*Line]struct{}),
+		config: config, addr: addr, host: host, endpoint: endpoint,
+		rooms: make(map[*Room]struct{}), lines: make(map[*Line]struct{}),
 		names: nameBook{
 			own: config.Name, self: config.Identity.Public(), file: config.KnownNames,
 			met: make(map[string]identity.PublicKey),

@@ -24,9 +24,9 @@
 //	Sink <─ Play: mixer <─ Stream: jitter buffer, Opus <─ hearing: SFrame <──────────+
 //	        (play.go)      (stream.go, decoders.go)           (talker.go)
 //
-// A direct call is a room, too, for two, of which no relay knows. A Line (line.go) is how a client calls and is
-// called; what the ends say to each other package signalling decides, and when a call is up its room is carried
-// by the call's path instead of a session of its own (bearer.go, call_room.go, call_keys.go):
+// A direct call is a room, too, for two, of which no relay knows. A Line (line.go) is how a client calls and
+// is called; what the ends say to each other package signalling decides, and when a call is up its room is
+// carried by the call's path instead of a session of its own (bearer.go, call_room.go, call_keys.go):
 //
 //	user ── Call, Answer ─> Line ── urgent messages ~~~ relays ~~~ Line of the other ── up ─> Room
 //

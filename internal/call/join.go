@@ -56,7 +56,8 @@ func (c *Client) Join(ctx context.Context, name string, config JoinConfig) (*Roo
 	}
 	told := conn.Handshake()
 	r := c.newRoom(name, roomConfig{
-		bearer: roomLink{conn}, read: wire.ParseEntry, relay: told.Relay, entry: told.Join.Entry, members: int(told.Joined.Members),
+		bearer: roomLink{conn}, read: wire.ParseEntry, relay: told.Relay,
+		entry: told.Join.Entry, members: int(told.Joined.Members),
 		key: key, stay: stay, secret: config.Secret, eventLog: config.EventLog,
 	})
 	conn.Start((*roomHandler)(r))

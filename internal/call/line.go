@@ -31,7 +31,7 @@ var (
 // LineConfig is described in the package at the root.
 type LineConfig struct {
 	Available    bool
-	Refresh      func()                        // called before Known is asked, with no lock held; nil: not needed
+	Refresh      func()                        // called before Known is asked, with no lock held; or nil
 	Known        func(identity.PublicKey) bool // reports who may ring; it waits for nothing
 	DoNotDisturb bool
 	EventLog     *eventlog.Writer
@@ -88,7 +88,8 @@ func (c *Client) OpenLine(ctx context.Context, config LineConfig) (*Line, error)
 	}
 	l.machine.DoNotDisturb(config.DoNotDisturb)
 	conn, err := c.endpoint.Dial(ctx, link.ClientConfig{
-		Resolve: c.resolve, ServerName: c.host, Name: c.config.Name, CheckRelay: c.checkRelay, Line: l.request,
+		Resolve: c.resolve, ServerName: c.host, Name: c.config.Name, CheckRelay: c.checkRelay,
+		Line: l.request,
 	})
 	if err != nil {
 		key.Erase()

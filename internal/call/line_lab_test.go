@@ -187,7 +187,8 @@ func (p *party) up(c *Call, limit time.Duration) *Room {
 // says has them say something to its end.
 func (p *party) says(pcm []float32) {
 	p.lab.t.Helper()
-	pub := p.say(&samples{pcm: append(pcm[:len(pcm):len(pcm)], silence(100*time.Millisecond)...)}, PublishConfig{})
+	pcm = append(pcm[:len(pcm):len(pcm)], silence(100*time.Millisecond)...)
+	pub := p.say(&samples{pcm: pcm}, PublishConfig{})
 	if err := pub.Err(); err != nil {
 		p.lab.t.Error(err)
 	}

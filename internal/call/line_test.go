@@ -9,8 +9,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/simnet"
 )
 
-// TestCall: two who know each other call each other, over one relay and over a chain of five, and what they say
-// arrives whole both ways; both agree on the safety number, and a hang-up reaches the other.
+// TestCall: two who know each other call each other, over one relay and over a chain of five, and what they
+// say arrives whole both ways; both agree on the safety number, and a hang-up reaches the other.
 func TestCall(t *testing.T) {
 	for _, relays := range []int{1, 2, 5} {
 		t.Run(map[int]string{1: "one relay", 2: "two relays", 5: "a chain of five"}[relays], func(t *testing.T) {

@@ -26,7 +26,8 @@ func TestLine(t *testing.T) {
 		if err := p.join(time.Minute); err != nil {
 			l.t.Fatal(err)
 		}
-		if said := p.client.Handshake(); said.Join != nil || said.Joined != nil || said.Relay != l.key.Public() {
+		said := p.client.Handshake()
+		if said.Join != nil || said.Joined != nil || said.Relay != l.key.Public() {
 			l.t.Errorf("the handshake of a line is %+v", said)
 		}
 		if n := len(l.sfu.sessions()); n != 0 {

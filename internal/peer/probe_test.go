@@ -58,7 +58,8 @@ func TestProbes(t *testing.T) {
 			info := ps.of(label)
 			if info.State != Up || info.Version != "test relay" || info.Problem != "" ||
 				info.RTTMillis != 80 || info.LeastMillis != 80 || info.JitterMillis != 0 ||
-				*info.Fingerprint != a.id.Fingerprint() || info.Loss != 0 || time.Since(*info.Since) < time.Minute {
+				*info.Fingerprint != a.id.Fingerprint() || info.Loss != 0 ||
+				time.Since(*info.Since) < time.Minute {
 				t.Errorf("%+v", info)
 			}
 		}
