@@ -8,6 +8,7 @@ import { connectUrl } from './address.js';
 import { fileUrl } from './files.js';
 import { Part } from './part.js';
 import { startWorker } from './parts.js';
+import { sendLeave } from '../call/leave.js';
 import { LineEngine } from '../call/line-engine.js';
 import { say } from '../words/say.js';
 
@@ -27,6 +28,7 @@ export class LineDesk {
   #version = 0; // of the contacts, as the line knows them
   #state = ''; // of the line
   #available = false;
+  /** What hangs up for us. @type {import('../call/engine.js').StayMessage['leave'] | null} */ #leave = null;
   /** @type {Promise<AnyLine> | null} */ #opening = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #idle;
 
@@ -101,6 +103,7 @@ export class LineDesk {
       if (message.state === 'ended') this.#gone();
       this.#options.changed();
     }
+    if (message.type === 'stay') this.#leave = message.leave;
     if (message.type === 'failed') this.#gone();
     this.#options.received(message);
   }
@@ -108,7 +111,7 @@ export class LineDesk {
   /** The line is over, or its Worker broke. */
   #gone() {
     const { line } = this;
-    this.line = this.#opening = null;
+    this.line = this.#opening = this.#leave = null;
     this.#available = false;
     line?.terminate();
   }
@@ -121,10 +124,16 @@ export class LineDesk {
     }, idleTime);
   }
 
+  /** The page goes away, and with it the Worker: the browser sends on what hangs up. */
+  hide() {
+    if (this.line && this.#leave) sendLeave(this.#leave);
+    this.close();
+  }
+
   /** Hangs up, and closes the line. */
   close() {
     const { line } = this;
-    this.line = this.#opening = null;
+    this.line = this.#opening = this.#leave = null;
     this.#available = false;
     line?.close();
     setTimeout(() => line?.terminate(), closeTime);

@@ -54,7 +54,7 @@ export class Switchboard {
       answer: (entry) => this.#answer(entry), over: (entry, reason) => this.#ranOut(entry, reason),
       situation: () => this.#situation(),
     });
-    window.addEventListener('pagehide', () => this.#desk.close());
+    window.addEventListener('pagehide', () => this.#desk.hide());
     window.addEventListener('online', () => this.#desk.watched());
     document.addEventListener('visibilitychange', () => {
       this.#desk.watched();

@@ -31,10 +31,13 @@ const STRANGER_EVERY = 10_000;
  */
 export async function offerCame(line, m, now) {
   if (!line.config.stay) return;
+  if (!forUs(line, m, now)) {
+    line.refuse(new SignallingError('forward'));
+    return;
+  }
   const id = await pathIdOf(m.key);
   const p = line.paths.get(id);
   if (!p && line.seen.has(id)) line.refuse(new SignallingError('seen'));
-  else if (!forUs(line, m, now)) line.refuse(new SignallingError('forward'));
   else if (!line.seen.allow(now)) line.refuse(new SignallingError('flood')); // what follows takes a while
   else if (!(await verifyForward(m))) line.refuse(new SignallingError('forward'));
   else if (p) await moved(p, m, now);
