@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	cdppage "github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
 
@@ -19,9 +21,17 @@ func TestPageCalls(t *testing.T) {
 	ann.meets(own)
 	bob.meets(ann.takesCalls())
 
+	other := bob.newTab(u.relays[1].page)
+	other.shows(".line-word", "Reachable") // somebody looks at it
+	bob.shows(".line-word", "Calls ring in another tab")
+	bob.do(cdppage.BringToFront())
+	bob.shows(".line-word", "Reachable")
+	other.shows(".line-word", "Calls ring in another tab")
 	ann.calls()
 	bob.rings("Same key as in")
+	other.until("one tab rings", "!document.querySelector('.call-over')", soon)
 	bob.click("[data-call=answer]")
+	other.shows(".lock, [data-note=tab]", "a call with Friend")
 	ann.talksWith(bob)
 	bob.click(".dock [data-icon=hold]")
 	ann.shows("[data-strip=theyHold]", "holds the call")
@@ -140,6 +150,6 @@ func (p *page) callsWithProgram(addr, contact string) {
 	p.click("[data-person]:first-child [data-icon=call]")
 	p.state("joined", soon)
 	p.hears(time.Second)
-	called.leave()
-	p.shows("[data-ended=hung_up]", "cleo hung up")
+	p.do(chromedp.Navigate("about:blank")) // who closes the page hangs up
+	called.await("call_ended", soon)
 }

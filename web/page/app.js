@@ -84,6 +84,7 @@ export class App {
   /** @type {import('./page-sound.js').PageSound | null} likewise */ #sound = null;
   /** @type {import('./room-list.js').RoomList | null} likewise */ #rooms = null;
   /** @type {import('./rooms-and-people.js').RoomsAndPeople | null} likewise */ #recent = null;
+  /** @type {import('./phone.js').PhoneHost | null} likewise */ #host = null;
   /** @type {import('./phone.js').Phone | null} likewise */ #phone = null;
   /** @type {AudioContext | null} begun by a click before the devices were loaded */ #context = null;
 
@@ -234,19 +235,19 @@ export class App {
     this.#sound = new modules.PageSound(devices(modules, this.#context), prefs, this.#bars);
     this.#door?.setMicCheck(this.#sound.atDoor());
     this.#sign = new modules.TabSign();
-    this.#phone = new modules.Phone(this.#phoneHost(this.#sound, this.#sign));
+    this.#phone = new modules.Phone(this.#host = this.#makeHost(this.#sound, this.#sign));
     void this.#callsChanged();
     return (this.#rooms = new modules.RoomList(prefs));
   }
 
   /**
-   * What calls need of the page.
+   * What rooms and calls need of the page.
    * @param {import('./page-sound.js').PageSound} sound @param {import('./tab-sign.js').TabSign} sign
    * @returns {import('./phone.js').PhoneHost}
    */
-  #phoneHost(sound, sign) {
+  #makeHost(sound, sign) {
     return {
-      world: this.#world, bars: this.#bars, sound, sign,
+      world: this.#world, root: this.#root, bars: this.#bars, sound, sign,
       relay: () => this.#relay, current: () => this.#call, show: (screen) => this.#show('ended', screen),
       take: (call) => {
         this.#giveUp();
@@ -339,22 +340,16 @@ export class App {
   #enter(modules, engine, microphone) {
     const rooms = this.#loaded(modules);
     const { Call, enterHistory } = modules;
-    const sound = /** @type {import('./page-sound.js').PageSound} */ (this.#sound);
     this.#clear();
     const wish = /** @type {Wish} */ (this.#wish);
     enterHistory(wish.room);
     const call = this.#call = new Call({
-      world: this.#world, root: this.#root, bars: this.#bars, sound, rooms, wish, microphone, engine,
-      relay: () => this.#relay,
-      sign: (sign, hands) => this.#showSign(sign, wish.room, hands),
-      tell: (model) => this.#tell(model.state, model),
+      .../** @type {import('./phone.js').PhoneHost} */ (this.#host), rooms, wish, microphone, engine,
       join: (other) => this.#join(other),
-      settings: (closed) => this.#settings(closed),
-      sheet: (open) => this.#openSheet(open),
       phone: /** @type {import('./phone.js').Phone} */ (this.#phone),
       ended: (error) => this.#showEnded(error),
     });
-    sound.inCall(call);
+    this.#sound?.inCall(call);
     call.start();
   }
 

@@ -27,8 +27,9 @@ import { say } from '../words/say.js';
  * @property {Wish['microphone']} microphone one that runs already
  * @property {import('./stay.js').StayOptions['engine']} engine
  * @property {() => import('./app.js').RelayWord} relay what it said of itself last
- * @property {(sign: import('./tab-sign.js').Sign, hands: number) => void} sign of the tab
- * @property {(model: import('./room-model.js').RoomModel) => void} tell tests and the style sheet
+ * @property {import('./tab-sign.js').TabSign} sign of the tab
+ * @property {(state: string, model: import('./room-model.js').RoomModel) => void} tell tests and the style
+ *   sheet
  * @property {(wish: Wish) => void} join again, with another wish; this call is over
  * @property {(closed: () => void) => void} settings
  * @property {(open: (sheets: typeof import('./sheets.js')) => void) => void} sheet opens one
@@ -112,11 +113,11 @@ export class Call {
     if (parts.includes('error')) bars.error(model.broken);
     if (model.state === 'ended') return ended(model.error);
     this.#view?.changed(parts);
-    tell(model);
+    tell(model.state, model);
     if (parts.includes('control')) {
       this.#remember(model);
       this.#claim?.show(model.mic === 'on' && !model.muted);
-      sign(signOf(model), model.hands);
+      sign.show(signOf(model), model.room, model.hands);
     }
     if (parts.includes('levels')) sound.onlevel?.(model.me);
     if (parts.includes('sound')) this.#showSound();

@@ -6,6 +6,7 @@
  *     App, RoomView <── strips, news ──┘
  */
 
+import { personName } from './address.js';
 import { h } from './dom.js';
 import { say } from '../words/say.js';
 
@@ -18,6 +19,7 @@ import { say } from '../words/say.js';
  * What the page has for calls.
  * @typedef {object} PhoneHost
  * @property {import('./app.js').World} world
+ * @property {HTMLElement} root where all is shown
  * @property {import('./bars.js').Bars} bars
  * @property {import('./page-sound.js').PageSound} sound
  * @property {import('./tab-sign.js').TabSign} sign
@@ -47,7 +49,15 @@ export class Phone {
   /** @param {PhoneHost} host */
   constructor(host) {
     this.#host = host;
+    host.root.addEventListener('change', ({ target }) => this.#named(target));
     if (this.takesCalls) void this.#load();
+  }
+
+  /** What one types as one's name at the door counts for calls, too. @param {EventTarget | null} target */
+  #named(target) {
+    if (!(target instanceof HTMLInputElement) || target.id !== 'name') return;
+    const { name, fault } = personName(target.value);
+    if (fault === null) this.#host.world.prefs.set('name', name);
   }
 
   get takesCalls() {

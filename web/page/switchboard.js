@@ -55,6 +55,7 @@ export class Switchboard {
       situation: () => this.#situation(),
     });
     window.addEventListener('pagehide', () => this.#desk.hide());
+    window.addEventListener('pageshow', ({ persisted }) => persisted && this.settingsChanged());
     window.addEventListener('online', () => this.#desk.watched());
     document.addEventListener('visibilitychange', () => {
       this.#desk.watched();
