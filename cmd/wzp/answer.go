@@ -37,6 +37,7 @@ func (c *answerCmd) Run(ctx context.Context) (err error) {
 		defer cancel()
 	}
 	out := c.newOutput()
+	out.call = true
 	config, err := c.clientConfig(out)
 	if err != nil {
 		return err

@@ -35,6 +35,7 @@ func (c *callCmd) Run(ctx context.Context) (err error) {
 	ctx, stop := untilHangUp(ctx)
 	defer stop()
 	out := c.newOutput()
+	out.call = true
 	config, err := c.clientConfig(out)
 	if err != nil {
 		return err

@@ -24,6 +24,7 @@ type joinOutput struct {
 	json   bool
 	relay  string
 	secret bool // the room is joined with an invite secret
+	call   bool // the room is a call's: who is there has been said
 	trust  func(name string, f identity.Fingerprint) (command string)
 
 	contacts *contactsMet // nil: none
@@ -223,7 +224,9 @@ func (o *joinOutput) member(event string, m wzp.Member, what string) {
 	if m.Relay != "" {
 		what += " on " + names.Quote(m.Relay)
 	}
-	l.human = fmt.Sprintf("%s %s (%s)%s.", shownName(m.Name), what, l.Fingerprint, o.outside(m))
+	if !o.call {
+		l.human = fmt.Sprintf("%s %s (%s)%s.", shownName(m.Name), what, l.Fingerprint, o.outside(m))
+	}
 	o.print(l)
 }
 
@@ -254,7 +257,9 @@ func (o *joinOutput) outside(m wzp.Member) string {
 // safetyNumber prints a new safety number. People see none that covers only themselves.
 func (o *joinOutput) safetyNumber(members []wzp.Member, met bool, number string) {
 	l := line{Event: "safety_number", Number: number}
-	if slices.ContainsFunc(members, func(m wzp.Member) bool { return !m.Outside }) {
+	if o.call {
+		l.human = fmt.Sprintf("Safety number: %s. Compare it with them by another way than this call.", number)
+	} else if slices.ContainsFunc(members, func(m wzp.Member) bool { return !m.Outside }) {
 		l.human = fmt.Sprintf("Safety number: %s. Compare it with the others by another way, e.g. a call "+
 			"you trust.", number)
 	} else if len(members) == 0 && !met {
