@@ -150,6 +150,8 @@ type event struct {
 	Restarted *bool
 	Talking   *bool
 	Raised    *bool // a hand
+	Outcome   string
+	Incoming  bool
 
 	PacketsSent       uint64    `json:"packets_sent"`
 	PayloadBytesSent  uint64    `json:"payload_bytes_sent"`

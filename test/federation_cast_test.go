@@ -23,7 +23,21 @@ type union struct {
 // a profile of simnet.
 func federate(t *testing.T, n int, pairs [][2]int, profile string) *union {
 	t.Helper()
-	u := &union{t: t, relays: make([]*relay, n), roads: make(map[[2]int]*road)}
+	roads := make(map[[2]int]*road)
+	u := federateBy(t, n, pairs, "", func(pair [2]int, addr string) string {
+		roads[pair] = newRoad(t, addr, profile, uint64(1+100*pair[0]+pair[1]))
+		return roads[pair].addr()
+	})
+	u.roads = roads
+	return u
+}
+
+// federateBy is federate with lines for each peer's configuration, and with what leads from the larger of a pair to
+// the address of the smaller.
+func federateBy(t *testing.T, n int, pairs [][2]int, lines string, lead func(pair [2]int, addr string) string,
+	args ...string) *union {
+	t.Helper()
+	u := &union{t: t, relays: make([]*relay, n)}
 	dirs, fingerprints := make([]string, n), make([]string, n)
 	for i := range n {
 		dirs[i] = filepath.Join(t.TempDir(), fmt.Sprintf("relay%d", i))
@@ -43,19 +57,19 @@ func federate(t *testing.T, n int, pairs [][2]int, profile string) *union {
 		for _, pair := range pairs {
 			switch i {
 			case pair[0]:
-				fmt.Fprintf(&config, "[[trusted]]\nfingerprint = %q\nlabel = \"relay%d\"\n",
-					fingerprints[pair[1]], pair[1])
+				fmt.Fprintf(&config, "[[trusted]]\nfingerprint = %q\nlabel = \"relay%d\"\n%s",
+					fingerprints[pair[1]], pair[1], lines)
 			case pair[1]:
-				u.roads[pair] = newRoad(t, u.relays[pair[0]].addr, profile, uint64(1+100*pair[0]+pair[1]))
-				fmt.Fprintf(&config, "[[peers]]\nurl = %q\nfingerprint = %q\nlabel = \"relay%d\"\n",
-					u.roads[pair].addr(), fingerprints[pair[0]], pair[0])
+				fmt.Fprintf(&config, "[[peers]]\nurl = %q\nfingerprint = %q\nlabel = \"relay%d\"\n%s",
+					lead(pair, u.relays[pair[0]].addr), fingerprints[pair[0]], pair[0], lines)
 			}
 		}
 		file := filepath.Join(dirs[i], "wzp.toml")
 		if err := os.WriteFile(file, []byte(config.String()), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		u.relays[i] = startRelayAt(t, "127.0.0.1:0", dirs[i], "--config", file, "--event-log", u.logs[i])
+		u.relays[i] = startRelayAt(t, "127.0.0.1:0", dirs[i], append([]string{"--config", file, "--event-log",
+			u.logs[i]}, args...)...)
 	}
 	for i := range n {
 		links := 0

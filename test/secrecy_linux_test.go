@@ -232,7 +232,7 @@ func relayHoldsNoKeys(t *testing.T, withSecret bool) {
 		t.Error(err)
 	}
 	w.searchRelay(&n, "after the conversation", false)
-	n.absent(t, "the relay's metrics", w.metrics())
+	n.absent(t, "the relay's metrics", w.r.metrics())
 	n.absent(t, "the traffic", w.wire.taken()...)
 	if frames := len(media(w.wire.sent())); frames < 100 {
 		t.Errorf("only %d datagrams with media were seen", frames)
@@ -241,7 +241,7 @@ func relayHoldsNoKeys(t *testing.T, withSecret bool) {
 	w.r.ends(0, soon)
 	n.absent(t, "the relay's log", []byte(strings.Join(w.r.stderr.lines(), "\n")),
 		[]byte(strings.Join(w.r.stdout.lines(), "\n")))
-	n.absent(t, "the relay's directory", w.files()...)
+	n.absent(t, "the relay's directory", filesIn(t, w.r.data)...)
 }
 
 // watched is a conversation through a relay of which everything is seen.
@@ -467,24 +467,24 @@ func (w *watched) openWithSeeds() {
 }
 
 // metrics returns what the relay tells its operator.
-func (w *watched) metrics() []byte {
-	w.t.Helper()
-	answer, err := http.Get("http://" + w.r.admin + "/metrics")
+func (r *relay) metrics() []byte {
+	r.t.Helper()
+	answer, err := http.Get("http://" + r.admin + "/metrics")
 	if err != nil {
-		w.t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
 	if err != nil {
-		w.t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	return text
 }
 
-// files returns what is in the relay's directory.
-func (w *watched) files() (contents [][]byte) {
-	w.t.Helper()
-	err := filepath.WalkDir(w.r.data, func(path string, d fs.DirEntry, err error) error {
+// filesIn returns what is in a directory.
+func filesIn(t *testing.T, dir string) (contents [][]byte) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -493,7 +493,7 @@ func (w *watched) files() (contents [][]byte) {
 		return err
 	})
 	if err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return contents
 }
