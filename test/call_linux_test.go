@@ -17,9 +17,9 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// TestCallOverFiveRelays: somebody at one end of a chain of relays calls somebody at the other, by name, and both
-// hear each other. The relays know the way, and forget the call when it is over. None of them has, says or sends
-// anything to listen with, and those in the midst nothing of who calls.
+// TestCallOverFiveRelays: somebody at one end of a chain of relays calls somebody at the other, by name, and
+// both hear each other. The relays know the way, and forget the call when it is over. None of them has, says or
+// sends anything to listen with, and those in the midst nothing of who calls.
 func TestCallOverFiveRelays(t *testing.T) {
 	t.Parallel()
 	c := newCallOver(t, 5)
@@ -136,7 +136,7 @@ func (c *callOver) route() (answer struct {
 
 func (c *callOver) routed() (relays int) { return len(c.route().Chain) }
 
-// knowsTheWay wants the route from the first relay to be all of them, and all relays to know where who is called is.
+// knowsTheWay wants the route from the first relay to be all of them, and all to know where the called is.
 func (c *callOver) knowsTheWay() {
 	c.t.Helper()
 	var want []string
@@ -211,8 +211,8 @@ func (c *callOver) compare(who int, sent, got event, out string) {
 		c.t.Fatalf("want one recording: %q, %v", files, err)
 	}
 	report := speech.Compare(c.said[who], heard(c.t, files[0]))
-	if len(got.Talkers) != 1 || got.Talkers[0].Received == 0 || got.Talkers[0].Forged > 0 || sent.PacketsSent == 0 ||
-		report.Active < 50 || len(report.Missing) > report.Active/2 {
+	if len(got.Talkers) != 1 || got.Talkers[0].Received == 0 || got.Talkers[0].Forged > 0 ||
+		sent.PacketsSent == 0 || report.Active < 50 || len(report.Missing) > report.Active/2 {
 		c.t.Errorf("%d of %d spoken frames are missing; %+v", len(report.Missing), report.Active, got.Talkers)
 	}
 	if measuring {

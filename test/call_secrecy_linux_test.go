@@ -15,8 +15,8 @@ import (
 
 // What follows takes the offer of a call apart as docs/protocol.md says, and not with the program's packages.
 
-// learnSecrets finds what the two ends of a call hold that nobody else may, by what is in their memory: the stay
-// key opens the offer, in which there is the rest.
+// learnSecrets finds what the two ends of a call hold that nobody else may, by what is in their memory: the
+// stay key opens the offer, in which there is the rest.
 func (c *callOver) learnSecrets() {
 	c.t.Helper()
 	n := &c.needles

@@ -46,7 +46,13 @@ func (l *lab) party(name string, available bool) *party {
 // stranger is party without a line yet.
 func (l *lab) stranger(name string) *party {
 	l.t.Helper()
-	return &party{person: l.person(name), known: make(map[identity.PublicKey]bool)}
+	return l.strangerOf(name, newIdentity(byte(l.hosts+1)))
+}
+
+// strangerOf is stranger with an identity.
+func (l *lab) strangerOf(name string, id *identity.Identity) *party {
+	l.t.Helper()
+	return &party{person: l.personOf(name, id), known: make(map[identity.PublicKey]bool)}
 }
 
 // open opens the line.

@@ -79,13 +79,12 @@ func (t *Table) route(from Leg, p *path, id wire.PathID, f *wire.CallForward, no
 	at time.Duration) {
 	to, offer, known := t.here(from, p, id, f)
 	var candidates []wire.RelayID
-	code := wire.CallNoRoute
-	switch {
-	case to != Leg{}:
-	case known:
-		code = wire.CallNotThere
-	case f.Hops > 1:
+	if (to == Leg{}) && f.Hops > 1 {
 		candidates = t.candidates(from, f, now)
+	}
+	code := wire.CallNoRoute
+	if known { // the called has a device here, but this is not its home, or not any more
+		code = wire.CallNotThere
 	}
 	if (to == Leg{}) && len(candidates) == 0 {
 		t.refuse(from, id, f.Generation, code)
