@@ -43,7 +43,6 @@
 //	Room.mu         who publishes
 //	Line.mu         the calls, and what is decided of them; nothing of this package is called meanwhile
 //	lineInbox.mu
-//	lineEvents.mu
 //	roster.mu
 //	keeper.talking  while the talker's keys change; nothing of this package is called meanwhile
 //	keeper.mu
@@ -51,7 +50,7 @@
 //	callKeys.mu
 //	sender.mu
 //	arrivals.mu
-//	events.mu
+//	eventQueue.mu
 //	nameBook.mu
 //	Client.mu
 //

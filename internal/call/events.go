@@ -1,14 +1,9 @@
 package call
 
 import (
-	"sync"
-
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
-
-// maxEvents is how many events wait for a reader. The oldest give way, and are counted.
-const maxEvents = 512
 
 // Event is something that happened in a room. The package at the root describes the types.
 type Event interface{ event() }
@@ -93,61 +88,14 @@ func (Warning) event()           {}
 func (MediaDropped) event()      {}
 func (Ended) event()             {}
 
-// events is a bounded queue of events between the room and its reader. Putting never blocks.
-type events struct {
-	out chan Event
+// events are a room's. Warnings give way last: a relay must not wash them away.
+type events struct{ *eventQueue[Event] }
 
-	mu      sync.Mutex // guards what follows, and the order of events
-	dropped uint64
-	closed  bool
-}
-
-func newEvents() *events { return &events{out: make(chan Event, maxEvents)} }
-
-// put adds an event; when the queue is full the oldest goes.
-func (q *events) put(e Event) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.closed {
-		return
-	}
-	for kept := 0; ; {
-		select {
-		case q.out <- e:
-			return
-		default:
-		}
-		select {
-		case oldest := <-q.out:
-			if _, warning := oldest.(Warning); warning && kept < maxEvents/2 {
-				kept++
-				q.out <- oldest // a relay must not wash warnings away; nobody else puts, so there is room
-				continue
-			}
-			q.dropped++
-		default:
-		}
-	}
+func newEvents() *events {
+	return &events{newEventQueue(func(e Event) bool { _, warning := e.(Warning); return warning })}
 }
 
 // warn puts a warning of a member; what is wrong follows its name.
 func (q *events) warn(code WarningCode, m Member, what string) {
 	q.put(Warning{Code: code, Member: m, Text: called(m) + what})
-}
-
-// close ends the queue after its last event.
-func (q *events) close() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if !q.closed {
-		q.closed = true
-		close(q.out)
-	}
-}
-
-// lost returns how many events gave way to later ones.
-func (q *events) lost() uint64 {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.dropped
 }

@@ -43,7 +43,7 @@ type LineConfig struct {
 //	                                 v                        |
 //	relay ── lineInbox ── run ──> tell: signalling.Line ── effects ── run ──> rooms of calls that are up
 //	                                 ^                        |
-//	rooms: frames came, went ────────+                        +──> lineEvents
+//	rooms: frames came, went ────────+                        +──> eventQueue
 type Line struct {
 	client   *Client
 	config   LineConfig
@@ -51,7 +51,7 @@ type Line struct {
 	relay    identity.PublicKey
 	stayKey  *e2ee.StayKey
 	sequence atomic.Uint64 // of the newest reach record
-	events   *lineEvents
+	events   *eventQueue[LineEvent]
 	inbox    lineInbox
 	wake     chan struct{}
 
@@ -80,7 +80,7 @@ func (c *Client) OpenLine(ctx context.Context, config LineConfig) (*Line, error)
 		return nil, err
 	}
 	l := &Line{
-		client: c, config: config, stayKey: key, available: config.Available, events: newLineEvents(),
+		client: c, config: config, stayKey: key, available: config.Available, events: newEventQueue[LineEvent](nil),
 		wake: make(chan struct{}, 1), calls: make(map[signalling.ID]*Call),
 		machine: signalling.New(signalling.Config{
 			Identity: c.config.Identity, Name: c.config.Name, Known: config.Known, StayKey: key,

@@ -1,7 +1,6 @@
 package call
 
 import (
-	"sync"
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
@@ -95,41 +94,3 @@ func (LineDetached) lineEvent()   {}
 func (LineAttached) lineEvent()   {}
 func (LineWarning) lineEvent()    {}
 func (LineEnded) lineEvent()      {}
-
-// lineEvents is a bounded queue of events between the line and its reader. Putting never blocks: whoever does
-// not read loses the oldest, of which strangers can make the most.
-type lineEvents struct {
-	out chan LineEvent
-
-	mu      sync.Mutex // guards what follows, and the order of events
-	dropped uint64
-	closed  bool
-}
-
-func newLineEvents() *lineEvents { return &lineEvents{out: make(chan LineEvent, maxEvents)} }
-
-func (q *lineEvents) put(e LineEvent) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for !q.closed {
-		select {
-		case q.out <- e:
-			return
-		default:
-		}
-		select {
-		case <-q.out:
-			q.dropped++
-		default:
-		}
-	}
-}
-
-func (q *lineEvents) close() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if !q.closed {
-		q.closed = true
-		close(q.out)
-	}
-}
