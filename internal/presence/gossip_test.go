@@ -201,7 +201,7 @@ func TestCrowdReturns(t *testing.T) {
 	}
 }
 
-// A path has at most eight relays: who is eight links away is known, and who is nine is not.
+// A call goes over at most eight relays: who is seven links away is known, and who is eight is not.
 func TestHopLimit(t *testing.T) {
 	n := newNetwork(t, 10, hop, 0)
 	for i := range 9 {
@@ -209,8 +209,8 @@ func TestHopLimit(t *testing.T) {
 	}
 	n.join(0, 1)
 	n.run(15 * time.Second)
-	if !n.knows(8, 1, 0) || n.knows(9, 1, 0) {
-		t.Errorf("eight links away known: %v, nine: %v", n.knows(8, 1, 0), n.knows(9, 1, 0))
+	if !n.knows(7, 1, 0) || n.knows(8, 1, 0) {
+		t.Errorf("seven links away known: %v, eight: %v", n.knows(7, 1, 0), n.knows(8, 1, 0))
 	}
 	if len(n.problems) > 0 {
 		t.Error(n.problems)

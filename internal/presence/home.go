@@ -73,9 +73,12 @@ func (r *route) usable(now time.Time) bool {
 	return r.boot == r.home.boot && now.Sub(r.fresh) < expireAfter && !now.Before(r.badUntil)
 }
 
+// maxPath is how many relays a path has at most that a peer is told: with the peer, as many as a call goes over.
+const maxPath = wire.MaxHops - 1
+
 // passable reports whether others may be told of a route.
 func (r *route) passable(now time.Time) bool {
-	return r.usable(now) && r.passOn && r.peer.word == Mesh && len(r.path) < wire.MaxHops
+	return r.usable(now) && r.passOn && r.peer.word == Mesh && len(r.path) < maxPath
 }
 
 // direct reports whether the peer is the home.

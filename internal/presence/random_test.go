@@ -6,8 +6,6 @@ import (
 	"slices"
 	"testing"
 	"time"
-
-	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // Whatever happens to links, relays, words and people: half a minute later everybody knows what they may
@@ -90,7 +88,7 @@ func (n *network) checkAll(words map[[2]int]Word) {
 		visit = func(home, at int, path []int) {
 			for next := range n.relays {
 				if n.relays[at].links[n.relays[next].self] == nil || slices.Contains(path, next) ||
-					len(path) >= wire.MaxHops {
+					len(path) >= maxPath {
 					continue
 				}
 				told, taken := words[[2]int{at, next}], words[[2]int{next, at}]
