@@ -18,8 +18,8 @@ import (
 )
 
 // TestCallOverFiveRelays: somebody at one end of a chain of relays calls somebody at the other, by name, and
-// both hear each other. The relays know the way, and forget the call when it is over. None of them has, says or
-// sends anything to listen with, and those in the midst nothing of who calls.
+// both hear each other. The relays know the way, and forget the call when it is over. None of them has, says
+// or sends anything to listen with, and those in the midst nothing of who calls.
 func TestCallOverFiveRelays(t *testing.T) {
 	t.Parallel()
 	c := newCallOver(t, 5)
@@ -63,12 +63,12 @@ func newCallOver(t *testing.T, n int) *callOver {
 		c.outs[i] = folder(t)
 	}
 	contacts := [2]string{c.meet(c.anna, "Bert", c.bert), c.meet(c.bert, "Anna", c.anna)}
-	c.called = &client{launch(t, command(t, "", "answer", "--auto", "--relay", access(c.relays[n-1]), "--json",
-		"--identity", c.bert.file, "--contacts", contacts[1], "--in", ins[1], "--out", c.outs[1]))}
+	c.called = &client{launch(t, command(t, "", "answer", "--auto", "--relay", access(c.relays[n-1]),
+		"--json", "--identity", c.bert.file, "--contacts", contacts[1], "--in", ins[1], "--out", c.outs[1]))}
 	c.called.await("line", soon)
 	known := c.bert.identity().Fingerprint().String()
 	c.until("the first relay knows of who is called", soon, func() bool {
-		return c.api(0, "presence/"+known, nil) == http.StatusOK && c.routed() == n
+		return c.relays[0].api("presence/"+known, nil) == http.StatusOK && c.routed() == n
 	})
 	c.caller = &client{launch(t, command(t, "", "call", "Bert", "--relay", access(c.relays[0]), "--json",
 		"--name", callerName, "--identity", c.anna.file, "--contacts", contacts[0], "--in", ins[0], "--out",
@@ -107,11 +107,11 @@ func (c *callOver) meet(one person, name string, other person) (file string) {
 }
 
 // api asks a relay's HTTP API, and returns the status.
-func (c *callOver) api(relay int, path string, answer any) (status int) {
-	c.t.Helper()
-	got, err := http.Get("http://" + c.relays[relay].admin + "/" + path)
+func (r *relay) api(path string, answer any) (status int) {
+	r.t.Helper()
+	got, err := http.Get("http://" + r.admin + "/" + path)
 	if err != nil {
-		c.t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	defer got.Body.Close()
 	body, err := io.ReadAll(got.Body)
@@ -119,7 +119,7 @@ func (c *callOver) api(relay int, path string, answer any) (status int) {
 		err = json.Unmarshal(body, answer)
 	}
 	if err != nil {
-		c.t.Fatalf("%s: %v: %q", path, err, body)
+		r.t.Fatalf("%s: %v: %q", path, err, body)
 	}
 	return got.StatusCode
 }
@@ -130,7 +130,7 @@ func (c *callOver) route() (answer struct {
 	Chain []string `json:"relay_chain"`
 }) {
 	c.t.Helper()
-	c.api(0, "route/"+c.bert.identity().Fingerprint().String(), &answer)
+	c.relays[0].api("route/"+c.bert.identity().Fingerprint().String(), &answer)
 	return answer
 }
 
@@ -155,7 +155,7 @@ func (c *callOver) knowsTheWay() {
 			Location  any
 			Available bool
 		}
-		c.api(i, "presence/"+c.bert.identity().Fingerprint().String(), &answer)
+		c.relays[i].api("presence/"+c.bert.identity().Fingerprint().String(), &answer)
 		if local := answer.Location == "Local"; !answer.Available || local != (i == len(c.relays)-1) {
 			c.t.Errorf("relay %d says of who is called: %+v", i, answer)
 		}

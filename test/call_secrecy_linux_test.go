@@ -104,8 +104,8 @@ func (c *callOver) openOffer(private hpke.PrivateKey, to []byte) (offer []byte, 
 			}
 			info := append([]byte("wzp/1 offer"), b[i-before:][:32]...)
 			for size := 200; size <= most && sealed+size <= len(b) && offer == nil; size++ {
-				recipient, err := hpke.NewRecipient(b[sealed:][:32], private, hpke.HKDFSHA256(), hpke.AES128GCM(),
-					info)
+				recipient, err := hpke.NewRecipient(b[sealed:][:32], private, hpke.HKDFSHA256(),
+					hpke.AES128GCM(), info)
 				if err != nil {
 					break
 				}
@@ -162,8 +162,8 @@ func (c *callOver) searchMemory(when string) {
 	}
 }
 
-// search looks for all that once more when the call is over: also in what relays have written, and in what went
-// between them.
+// search looks for all that once more when the call is over: also in what relays have written, and in what
+// went between them.
 func (c *callOver) search() {
 	c.t.Helper()
 	c.searchMemory("after the call")

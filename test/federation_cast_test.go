@@ -32,8 +32,8 @@ func federate(t *testing.T, n int, pairs [][2]int, profile string) *union {
 	return u
 }
 
-// federateBy is federate with lines for each peer's configuration, and with what leads from the larger of a pair to
-// the address of the smaller.
+// federateBy is federate with lines for each peer's configuration, and with what leads from the larger of a
+// pair to the address of the smaller.
 func federateBy(t *testing.T, n int, pairs [][2]int, lines string, lead func(pair [2]int, addr string) string,
 	args ...string) *union {
 	t.Helper()

@@ -209,7 +209,8 @@ func (p *party) ended(c *Call, want signalling.Outcome, limit time.Duration) {
 			p.lab.t.Errorf("%s: the call ended: %v, want %v", p.client.config.Name, got, want)
 		}
 	case <-time.After(limit):
-		p.lab.t.Fatalf("%s: the call is not over within %v; events %v", p.client.config.Name, limit, p.words())
+		p.lab.t.Fatalf("%s: the call is not over within %v; events %v", p.client.config.Name, limit,
+			p.words())
 	}
 }
 

@@ -118,7 +118,7 @@ func TestCallSurvives(t *testing.T) {
 			func(u *union, _, _ *party) { reborn(u.relays[2]) }},
 		{"the caller's relay dies and returns", paths, 18 * time.Second,
 			func(u *union, _, _ *party) { reborn(u.relays[0]) }},
-		{"peer links lose 30 %", simnet.Profile{Loss: 0.3, Delay: 20 * time.Millisecond, Seed: 2}, time.Second,
+		{"peer links lose 30 %", simnet.Profile{Loss: 0.3, Delay: paths.Delay, Seed: 2}, time.Second,
 			func(*union, *party, *party) {}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

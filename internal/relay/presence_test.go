@@ -2,6 +2,7 @@ package relay
 
 import (
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -44,7 +45,12 @@ func TestPresenceTravels(t *testing.T) {
 		first.line(true)
 		time.Sleep(3 * time.Second)
 		far := last.line(true)
-		m.eventually("known over five links", 2*time.Second, func() bool { return known(first, far) })
+		everywhere := func(want bool) func() bool {
+			return func() bool {
+				return !slices.ContainsFunc(m.nodes, func(n *node) bool { return known(n, far) != want })
+			}
+		}
+		m.eventually("known everywhere, over five links", 2*time.Second, everywhere(true))
 		if c := first.relay.federation.PresenceCounts(); c.Homes != 5 || c.Mismatches > 0 {
 			t.Errorf("%+v", c)
 		}
@@ -53,11 +59,13 @@ func TestPresenceTravels(t *testing.T) {
 			t.Error("metrics")
 		}
 		far.client.Close()
-		m.eventually("gone over five links", 2*time.Second, func() bool { return !known(first, far) })
+		m.eventually("gone everywhere", 2*time.Second, everywhere(false))
 
 		near, middle := m.nodes[4], m.nodes[2]
 		far, other := last.line(true), near.line(true)
-		m.eventually("known again", 2*time.Second, func() bool { return known(first, far) && known(first, other) })
+		m.eventually("known again", 2*time.Second, func() bool {
+			return known(first, far) && known(first, other)
+		})
 		middle.meshed(presence.Peer) // and so it passes nothing on
 		middle.relay.Reload(middle.federation())
 		m.eventually("not passed on any more", 3*time.Second, func() bool {
@@ -65,7 +73,9 @@ func TestPresenceTravels(t *testing.T) {
 		})
 		middle.meshed(presence.Mesh)
 		middle.relay.Reload(middle.federation())
-		m.eventually("passed on again", 5*time.Second, func() bool { return known(first, far) && known(first, other) })
+		m.eventually("passed on again", 5*time.Second, func() bool {
+			return known(first, far) && known(first, other)
+		})
 
 		for _, n := range m.nodes[:5] {
 			m.cut(n, last, true)
