@@ -56,7 +56,7 @@ func TestPageCalls(t *testing.T) {
 	bob.shows("[data-news=missed]", "called")
 	bob.click("[data-news=missed] [data-icon=close]")
 
-	bob.callsWithProgram(u.relays[0].addr, u.relays[1].page+"#"+own)
+	bob.callsWithProgram(ann, u.relays[0].addr, u.relays[1].page+"#"+own)
 }
 
 // takesCalls has a page take calls, and returns the contact link's part that says who it is.
@@ -115,7 +115,7 @@ func (p *page) talksWith(q *page) {
 }
 
 // callsWithProgram has a stranger with the program call, who is remembered then, calls again, and is called.
-func (p *page) callsWithProgram(addr, contact string) {
+func (p *page) callsWithProgram(ann *page, addr, contact string) {
 	t := p.t
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "identity")
@@ -142,7 +142,7 @@ func (p *page) callsWithProgram(addr, contact string) {
 	caller.hears("")
 	p.hears(time.Second)
 	p.click(".leave")
-	caller.await("call_ended", soon)
+	caller.finish(soon)
 	p.click("[data-ended] .button:last-child")
 
 	called := program("answer", "--auto", "--anybody")
@@ -150,6 +150,30 @@ func (p *page) callsWithProgram(addr, contact string) {
 	p.click("[data-person]:first-child [data-icon=call]")
 	p.state("joined", soon)
 	p.hears(time.Second)
+	p.hasTwo(ann, called)
 	p.do(chromedp.Navigate("about:blank")) // who closes the page hangs up
 	called.await("call_ended", soon)
+	ann.shows("[data-ended=hung_up]", "hung up")
+}
+
+// hasTwo has the page call ann while it talks with the program, which waits then, and is not handed over, for
+// she does not want that.
+func (p *page) hasTwo(ann *page, program *client) {
+	p.t.Helper()
+	p.click(".room-title [data-icon=call]")
+	p.click("[data-sheet=call-people] .button")
+	ann.rings("Same key as in")
+	ann.click("[data-call=answer]")
+	program.await("held", soon)
+	p.shows("h1", "Friend")
+	p.talksWith(ann)
+	p.click("[data-call=swap]")
+	p.shows("h1", "cleo")
+	ann.shows("[data-strip=theyHold]", "holds the call")
+	p.recorded()
+	p.hears(time.Second)
+	p.click("[data-call=handOver]")
+	ann.shows("[data-strip=question]", "May they call you?")
+	ann.click("[data-strip=question] [data-call=no]")
+	p.shows("[data-strip=transfer]", "did not come to that")
 }

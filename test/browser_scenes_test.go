@@ -26,7 +26,8 @@ type screen struct {
 var screens = []screen{{"phone", 390, 844, true}, {"desktop", 1280, 800, false}}
 
 // rightToLeft are scenes that are also pictured in languages that are read from right to left.
-var rightToLeft = []string{"door-private", "room-talking", "changed-key", "sheet-settings", "door-people", "sheet-contact-link"}
+var rightToLeft = []string{"door-private", "room-talking", "changed-key", "sheet-settings", "door-people", "sheet-contact-link",
+	"call-incoming", "call-incoming-room", "call-two", "calls-news"}
 
 // TestScreenshots opens every screen and state of the page, with a fake in place of the engine: each has
 // to fit a narrow phone in English and in Arabic, the one light and the other dark, and axe finds nothing;

@@ -306,7 +306,7 @@ const crowd = [
  *   hold?: boolean, hasWords?: boolean, offline?: boolean, elsewhere?: {room: string, here: boolean}[],
  *   sound?: string, page?: string, back?: boolean,
  *   lacking?: string[], wait?: number, later?: EngineMessage[],
- *   line?: (object | [string, ...object[]])[]}} Scene `line`: what the line says after all that, or a call on
+ *   look?: string, line?: (object | [string, ...object[]])[]}} Scene `look`: what is scrolled to; `line`: what the line says after all that, or a call on
  *   it, whose id is first; a text alone is clicked
  */
 
@@ -346,14 +346,18 @@ function callScenes() {
     { kind: 'missed', ...who('dan', 'Dan'), at: Date.now() - 26 * 3600e3 },
   ];
   const second = [...talking, rings('i2', 'cleo', 'Cleo'), '[data-call=answer]',
+    ['o1', { type: 'held', us: true, them: false }],
     ['i2', phase('talking'), state('joined'), members(ana, cleo), number, quality()]];
   return {
     'calls-reachable': { ...takes, line: [up] },
     'calls-disturb': { ...takes, prefs: { takeCalls: true, doNotDisturb: true }, line: [up] },
     'calls-news': { ...takes, prefs: { takeCalls: true, 'calls:': missed, 'rooms:': rooms.slice(0, 1) }, line: [up],
-      click: ['[data-news=stranger] .link'] },
-    'calls-settings': { ...takes, click: ['[data-icon=settings]', '#setting-takeCalls-hint'], line: [up] },
-    'calls-settings-off': { click: ['[data-icon=settings]', '#setting-takeCalls-hint'] },
+      click: ['[data-news=stranger] .link'], look: '.call-news' },
+    'calls-settings': { ...takes, click: ['[data-icon=settings]', '#setting-takeCalls-hint'], line: [up],
+      look: '[data-part=calls]' },
+    'calls-settings-off': {
+      click: ['[data-icon=settings]', '#setting-takeCalls-hint'], look: '[data-part=calls]',
+    },
     'call-calling': { ...calling, line: [['o1', phase('calling')]] },
     'call-ringing': { ...calling, line: [['o1', phase('calling'), phase('ringing')]] },
     'call-no-mic': { ...calling, mic: 'denied', line: [['o1', phase('ringing')]] },
@@ -394,6 +398,16 @@ function callScenes() {
     'call-second': { ...calling, line: [...talking, rings('i2', 'cleo', 'Cleo')] },
     'call-two': { ...calling, line: second },
     'call-hand-over': { ...calling, line: [...second, '[data-call=handOver]'] },
+    'call-back-to-first': {
+      ...calling, line: [...second, ['i2', phase('ended', 'hung_up'), state('ended')]],
+    },
+    'call-transferred': {
+      ...calling, line: [
+        ...talking, ['o1', { type: 'transferred', call: 'o9', fingerprint: fingerprints.cleo }],
+        ['o9', phase('talking'), state('joined'), members(ana, cleo), number, quality()],
+        ['o1', phase('ended', 'transferred'), state('ended')],
+      ],
+    },
     'call-consent': {
       ...calling, line: [...talking, ['o1', { type: 'consent_wanted', ...who('cleo', 'Cleo') }]],
     },

@@ -89,6 +89,7 @@ async function play(scene, theme, root, bars) {
   await new Promise((resolve) => setTimeout(resolve, scene.wait ?? 0));
   engine.say(...scene.later ?? []);
   for (const said of scene.line ?? []) await tellOf(line, said);
+  if (scene.look) document.querySelector(scene.look).scrollIntoView();
 }
 
 /** Has the line say something, or a call on it, or clicks. @param {FakeLine} line */

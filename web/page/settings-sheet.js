@@ -145,7 +145,10 @@ function echoTest(devices) {
  */
 function callsPart(phone, prefs) {
   const word = h('p', { class: 'hint', role: 'status' });
-  phone.onword = (text) => setText(word, text);
+  phone.onword = (text) => {
+    word.hidden = text === '';
+    setText(word, text);
+  };
   phone.onword(phone.word);
   const disturb = toggle('doNotDisturb', prefs.get('doNotDisturb'), (on) => phone.setDoNotDisturb(on));
   const takes = toggle('takeCalls', prefs.get('takeCalls'), (on) => {

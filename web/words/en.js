@@ -544,7 +544,7 @@ export const sheets = {
   'settings.takeCalls': 'Take calls',
   'settings.takeCallsHint': 'People whom you remember can call you while this page is open. The relay, and relays it works with, then know that you can be reached here.',
   'settings.doNotDisturb': 'Do not disturb',
-  'settings.doNotDisturbHint': 'Nothing rings. Who calls hears of no answer, and you see that they called.',
+  'settings.doNotDisturbHint': 'Nothing rings. Who calls sees no answer, and you see that they called.',
   'settings.connectionTest': 'Test the connection',
   'settings.connectionTesting': 'Testing the connection…',
   'settings.connection.fast': 'The relay answers within {time}. Nothing is in the way.',
