@@ -591,7 +591,7 @@ export const scenes = {
   'sheet-contact': { people: remembered, click: ['[data-person^="8470"] button'] },
   'sheet-contact-compared': { people: remembered, click: ['[data-person^="7f92"] button'] },
   'sheet-contact-forgotten': {
-    people: remembered, click: ['[data-person^="7f92"] button', '[data-part=contact] button'],
+    people: remembered, click: ['[data-person^="7f92"] button', '[data-part=contact] .quiet'],
   },
   'sheet-contact-link': { contact: links.cleo, click: ['#contact-name'] },
   'sheet-contact-link-room': { ...privateTea, contact: links.ben, click: ['[data-sheet] [type=submit]'] },
