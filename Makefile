@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test deps check unit js page stale vet fmt tidy lint vuln build screenshots fuzz bench clean
+.PHONY: help run test deps check unit js page stale vet fmt tidy lint vuln build screenshots fuzz bench soak clean
 
 export GO ?= go
 TOOL      := $(GO) tool -modfile=tools/go.mod
@@ -19,7 +19,7 @@ NO_CODEC  := -gcflags=github.com/thesyncim/gopus/...=-race=false
 QUIET     := ./internal/budget ./internal/callpath ./internal/jitter ./internal/opus ./internal/presence ./internal/routing \
              ./internal/share ./internal/signalling
 # Tests that run without the race detector.
-LARGE     := Siege|NewcomerHearsSoon|FirstWord|FirstWordsOfACrowd|FloodOfManyNetworks|InventedHomesFillNoRoom|AliasesBelowTheShare
+LARGE     := Siege|NewcomerHearsSoon|FirstWord|FirstWordsOfACrowd|FloodOfManyNetworks|InventedHomesFillNoRoom|AliasesBelowTheShare|CallSurvives
 FUZZTIME  ?= 20s
 VERSION   ?=
 
@@ -94,6 +94,10 @@ screenshots: ## Make docs/screenshots anew, with Chromium
 
 fuzz: ## Fuzz every target for FUZZTIME (20s) each
 	@bash tools/fuzz.sh $(FUZZTIME)
+
+soak: ## Measure calls: set-up at heavy loss, a thousand at once over three relays, and one over five
+	WZP_MEASURE=1 $(GO) test -vet=off -count=1 -v -timeout 30m -run '^TestCallAtHeavyLoss$$' ./internal/call
+	WZP_MEASURE=1 $(GO) test -vet=off -count=1 -v -timeout 30m -run '^Test(ManyCalls|CallOverFiveRelays)$$' ./test
 
 bench: ## Run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...

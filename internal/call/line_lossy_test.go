@@ -10,10 +10,10 @@ import (
 
 // TestCallAtHeavyLoss: at 40 % loss and 300 ms round trip on both access links a caller who opens a line for
 // it sees it ring within 6 s, and is answered, in 95 of 100 tries: of 300 that were measured it rang in 296,
-// was up in 293, and both were heard in 277. Here there are fewer, and so many may be late that luck makes
-// less than one run in a million fail.
+// was up in 293, and both were heard in 277. Here there are fewer, and more time: beyond 6 s each 0.8 s leave
+// a third of those that are left, so that luck makes less than one run in a million fail.
 func TestCallAtHeavyLoss(t *testing.T) {
-	tries := 40
+	tries, limit := 10, 20*time.Second
 	if measuring {
 		tries = 300
 	}
@@ -33,8 +33,8 @@ func TestCallAtHeavyLoss(t *testing.T) {
 		}))
 		t.Logf("%s: %d of %d not within 6 s, half within %v, 95 %% within %v, all of %d within %v", step,
 			late, tries, all[len(all)/2], all[len(all)*19/20], len(all), all[len(all)-1])
-		if late > tries*3/8 || len(all) < tries {
-			t.Errorf("%s: %d of %d not within 6 s", step, late, tries)
+		if len(all) < tries || all[len(all)-1] > limit {
+			t.Errorf("%s: not all of %d within %v", step, tries, limit)
 		}
 	}
 }

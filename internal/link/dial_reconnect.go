@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// raceAfter is when an attempt that is not welcomed is joined by another. At 40 % loss and a round trip of
-	// 300 ms one of 20 lines takes 3.8 s to open; with two seconds instead it takes 5.1 s.
+	// raceAfter is when an attempt that is not welcomed is joined by another. At 40 % loss and a round trip
+	// of 300 ms one of 20 lines takes 3.8 s to open; with two seconds instead it takes 5.1 s.
 	raceAfter = time.Second
 	// raceAfterSilent is the same while nothing at all has come from the relay. At 8 kbit/s the first answer
 	// takes almost three seconds. Two seconds instead gain nothing where much is lost: at 60 % loss and a
