@@ -257,12 +257,14 @@ func (o *joinOutput) outside(m wzp.Member) string {
 // safetyNumber prints a new safety number. People see none that covers only themselves.
 func (o *joinOutput) safetyNumber(members []wzp.Member, met bool, number string) {
 	l := line{Event: "safety_number", Number: number}
-	if o.call {
-		l.human = fmt.Sprintf("Safety number: %s. Compare it with them by another way than this call.", number)
-	} else if slices.ContainsFunc(members, func(m wzp.Member) bool { return !m.Outside }) {
+	inside := func(m wzp.Member) bool { return !m.Outside }
+	switch {
+	case o.call:
+		l.human = "Safety number: " + number + ". Compare it with them by another way than this call."
+	case slices.ContainsFunc(members, inside):
 		l.human = fmt.Sprintf("Safety number: %s. Compare it with the others by another way, e.g. a call "+
 			"you trust.", number)
-	} else if len(members) == 0 && !met {
+	case len(members) == 0 && !met:
 		l.human = "Nobody else is here yet."
 	}
 	o.print(l)

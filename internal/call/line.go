@@ -80,8 +80,9 @@ func (c *Client) OpenLine(ctx context.Context, config LineConfig) (*Line, error)
 		return nil, err
 	}
 	l := &Line{
-		client: c, config: config, stayKey: key, available: config.Available, events: newEventQueue[LineEvent](nil),
-		wake: make(chan struct{}, 1), calls: make(map[signalling.ID]*Call),
+		client: c, config: config, stayKey: key, available: config.Available,
+		events: newEventQueue[LineEvent](nil),
+		wake:   make(chan struct{}, 1), calls: make(map[signalling.ID]*Call),
 		machine: signalling.New(signalling.Config{
 			Identity: c.config.Identity, Name: c.config.Name, Known: config.Known, StayKey: key,
 		}),

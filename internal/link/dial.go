@@ -89,9 +89,9 @@ const (
 var ErrClosed = errors.New("link: the client has left")
 
 // Dial attaches to a relay, and joins or opens a line. It returns when the relay has welcomed the client,
-// when the relay refused it (*wire.Refused, or ErrPeerRefused), when CheckRelay did, or when ctx is done or the endpoint
-// closed; failures that may pass are tried again until then. What the relay said is in Handshake; nothing
-// else is received before Start, and the relay sends it again.
+// when the relay refused it (*wire.Refused, or ErrPeerRefused), when CheckRelay did, or when ctx is done or
+// the endpoint closed; failures that may pass are tried again until then. What the relay said is in
+// Handshake; nothing else is received before Start, and the relay sends it again.
 func (ep *Endpoint) Dial(ctx context.Context, config ClientConfig) (*Client, error) {
 	c := &Client{
 		ep: ep, config: config, wakeup: make(chan string, 1), restarted: make(chan struct{}, 1),

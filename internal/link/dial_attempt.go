@@ -40,8 +40,8 @@ type attempt struct {
 }
 
 // try makes one attempt: handshake, Hello and Join in one flight, Welcome and Joined (a line says Available
-// and is answered Line; a peer says Hello only and is welcomed only). With an error it returns an attempt that
-// is to be aborted or kept as a loser, or nil.
+// and is answered Line; a peer says Hello only and is welcomed only). With an error it returns an attempt
+// that is to be aborted or kept as a loser, or nil.
 func (c *Client) try(ctx context.Context, trip *roundTrip) (*attempt, error) {
 	remote, err := c.config.Resolve(ctx)
 	if err != nil {

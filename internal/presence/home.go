@@ -73,7 +73,8 @@ func (r *route) usable(now time.Time) bool {
 	return r.boot == r.home.boot && now.Sub(r.fresh) < expireAfter && !now.Before(r.badUntil)
 }
 
-// maxPath is how many relays a path has at most that a peer is told: with the peer, as many as a call goes over.
+// maxPath is how many relays a path has at most that a peer is told: with the peer, as many as a call goes
+// over.
 const maxPath = wire.MaxHops - 1
 
 // passable reports whether others may be told of a route.

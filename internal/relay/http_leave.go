@@ -36,7 +36,8 @@ type leaveDesk struct {
 }
 
 func newLeaveDesk(allowed func(*http.Request) bool, r *Relay) *leaveDesk {
-	return &leaveDesk{allowed: allowed, leave: r.leaveProved, words: r.lastWords, drops: r.rooms.Drops, log: r.log,
+	return &leaveDesk{allowed: allowed, leave: r.leaveProved, words: r.lastWords,
+		drops: r.rooms.Drops, log: r.log,
 		perAddr: link.NewAddressLimiter(leaveRate, leaveBurst),
 		all:     rate.NewLimiter(leaveRateAll, leaveBurstAll)}
 }

@@ -64,7 +64,8 @@ func (r *Relay) available(s *session, record []byte) *wire.Refused {
 	return nil
 }
 
-// lastWords takes what a line says by other means than its session: only its own client knows what names that.
+// lastWords takes what a line says by other means than its session: only its own client knows what names
+// that.
 func (r *Relay) lastWords(q *wire.LastWords) {
 	to := r.endpoint.Accepted(q.Session)
 	if to == nil {

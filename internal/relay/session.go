@@ -21,7 +21,7 @@ type session struct {
 	*link.Session
 	relay   *Relay
 	number  presence.SessionID          // for presence and calls
-	joining sync.Mutex                  // held while it joins or opens a line: two connections may ask at once
+	joining sync.Mutex                  // held while it joins or opens a line: two may ask at once
 	line    bool                        // it is in no room, and will not be; guarded by joining
 	member  atomic.Pointer[room.Member] // nil until it has joined
 	media   budget.Bucket               // packets

@@ -1,7 +1,7 @@
 package wire
 
-// LastWords are what a client has its relay take in the place of its session, a line, which may get nothing out
-// any more: it takes no calls from then on, and says by the paths of its calls that it hangs up.
+// LastWords are what a client has its relay take in the place of its session, a line, which may get nothing
+// out any more: it takes no calls from then on, and says by the paths of its calls that it hangs up.
 //
 //	0 (1) || session (16) || 0 to 8 times: length (2) || call message
 type LastWords struct {
@@ -17,7 +17,8 @@ const (
 // MaxLastWords is the length limit of them in bytes.
 const MaxLastWords = 1 + 16 + maxLastMessages*(2+maxLastMessage)
 
-// IsLastWords reports whether a request to leave is of a line: that of a room begins with the length of a name.
+// IsLastWords reports whether a request to leave is of a line: that of a room begins with the length of a
+// name.
 func IsLastWords(b []byte) bool { return len(b) > 0 && b[0] == 0 }
 
 func (w *LastWords) fields(l *layout) {

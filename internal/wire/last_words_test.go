@@ -27,7 +27,8 @@ func TestLastWords(t *testing.T) {
 	}
 	for n := range b {
 		whole := n == 17 || n == 22 // none, or the first alone
-		if w, err := ParseLastWords(b[:n:n]); whole != (err == nil) || !whole && !errors.Is(err, ErrTruncated) {
+		w, err := ParseLastWords(b[:n:n])
+		if whole != (err == nil) || !whole && !errors.Is(err, ErrTruncated) {
 			t.Errorf("%d bytes: %+v, %v", n, w, err)
 		}
 	}
