@@ -171,7 +171,7 @@ func (p *phone) happened(ctx context.Context, e wzp.LineEvent) (over bool, err e
 	case wzp.IncomingCall:
 		p.rings(e.Call)
 	case wzp.CallRings:
-		p.out.callLine("ringing", e.Call, "It rings.")
+		p.out.callLine("ringing", p.calling.Name, e.Call, "It rings.")
 	case wzp.CallUp:
 		return false, p.talk(ctx, e)
 	case wzp.CallHeld:
@@ -188,7 +188,7 @@ func (p *phone) happened(ctx context.Context, e wzp.LineEvent) (over bool, err e
 	case wzp.CallEnded:
 		return p.callEnded(e)
 	case wzp.MissedCall:
-		p.out.missed(p.nameOf(e.Person, e.Name), e)
+		p.out.missed(p.contact(e.Person), e)
 	case wzp.StrangerCalled:
 		p.out.stranger(e)
 	case wzp.LineDetached:
@@ -206,8 +206,8 @@ func (p *phone) happened(ctx context.Context, e wzp.LineEvent) (over bool, err e
 // rings handles an incoming call.
 func (p *phone) rings(call wzp.Call) {
 	p.current = call
-	key, name := call.Person()
-	p.out.incoming(p.nameOf(key, name), call, p.auto)
+	key, _ := call.Person()
+	p.out.incoming(p.contact(key), call, p.auto)
 	if p.auto {
 		p.answer()
 	}
@@ -226,22 +226,23 @@ func (p *phone) answer() {
 	_ = p.current.Answer() // or it has just ended, as an event says
 }
 
-// nameOf is what we call somebody: our own name for a contact, else what they call themselves.
-func (p *phone) nameOf(key identity.PublicKey, name string) string {
-	if c, err := p.contacts.ByFingerprint(key.Fingerprint()); err == nil {
-		return c.Name
+// contact is what we call somebody; empty of who is no contact.
+func (p *phone) contact(key identity.PublicKey) string {
+	c, err := p.contacts.ByFingerprint(key.Fingerprint())
+	if err != nil {
+		return ""
 	}
-	return name
+	return c.Name
 }
 
 // talk talks in a call that is up, beside what else happens on the line.
 func (p *phone) talk(ctx context.Context, e wzp.CallUp) error {
-	key, name := e.Call.Person()
+	key, _ := e.Call.Person()
 	p.current = e.Call
 	p.holds, p.mutes = false, false
 	s := &stay{talkFlags: p.talkFlags, out: p.out, source: p.source, play: p.play, room: e.Room,
 		stays: p.stays, saying: p.saying, summed: p.total.add}
-	p.out.callUp(p.nameOf(key, name), e)
+	p.out.callUp(p.contact(key), e)
 	p.talks.Go(func() {
 		defer p.out.rescue()
 		err := s.converse(ctx)

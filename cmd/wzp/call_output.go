@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 
 // callFields are what lines about calls have.
 type callFields struct {
+	Contact  string `json:"contact,omitempty"` // what we call them
 	Outcome  string `json:"outcome,omitempty"`
 	Incoming *bool  `json:"incoming,omitempty"`
 	ByUs     *bool  `json:"held_by_us,omitempty"`
@@ -39,10 +41,10 @@ func (o *joinOutput) calling(who *identity.Contact) {
 }
 
 // callLine is a line about a call.
-func (o *joinOutput) callLine(event string, call wzp.Call, human string) {
+func (o *joinOutput) callLine(event, contact string, call wzp.Call, human string) {
 	incoming := call.Incoming()
 	l := personLine(event, call)
-	l.Incoming, l.human = &incoming, human
+	l.Contact, l.Incoming, l.human = contact, &incoming, human
 	o.print(l)
 }
 
@@ -56,17 +58,20 @@ func personLine(event string, call wzp.Call) line {
 	return l
 }
 
-func (o *joinOutput) incoming(name string, call wzp.Call, auto bool) {
-	human := shownName(name) + " calls."
+// incoming says that somebody calls, whom we call contact if it is one.
+func (o *joinOutput) incoming(contact string, call wzp.Call, auto bool) {
+	_, name := call.Person()
+	human := shownName(cmp.Or(contact, name)) + " calls."
 	if !auto {
 		human += " Press a to answer, d to decline."
 	}
-	o.callLine("incoming", call, human)
+	o.callLine("incoming", contact, call, human)
 }
 
-func (o *joinOutput) callUp(name string, e wzp.CallUp) {
-	key, _ := e.Call.Person()
-	o.callLine("call_up", e.Call, fmt.Sprintf("You talk with %s (%s).", shownName(name), key.Fingerprint()))
+func (o *joinOutput) callUp(contact string, e wzp.CallUp) {
+	key, name := e.Call.Person()
+	o.callLine("call_up", contact, e.Call, fmt.Sprintf("You talk with %s (%s).",
+		shownName(cmp.Or(contact, name)), key.Fingerprint()))
 }
 
 func (o *joinOutput) callEnded(e wzp.CallEnded) {
@@ -125,10 +130,11 @@ func (o *joinOutput) silent(e wzp.CallSilent) {
 	o.print(l)
 }
 
-func (o *joinOutput) missed(name string, e wzp.MissedCall) {
+func (o *joinOutput) missed(contact string, e wzp.MissedCall) {
+	name := shownName(cmp.Or(contact, e.Name))
 	o.print(line{Event: "missed", Name: e.Name, Fingerprint: e.Person.Fingerprint().String(),
-		callFields: callFields{At: stamp(e.At)},
-		human:      fmt.Sprintf("%s called at %s.", shownName(name), e.At.Local().Format(time.TimeOnly))})
+		callFields: callFields{Contact: contact, At: stamp(e.At)},
+		human:      fmt.Sprintf("%s called at %s.", name, e.At.Local().Format(time.TimeOnly))})
 }
 
 // stranger says that somebody called who may not ring. Whoever it was chose the name, so people are told
