@@ -176,6 +176,22 @@ func (c *Client) resolve(ctx context.Context) (netip.AddrPort, error) {
 	return addr, err
 }
 
+// dial attaches to the relay, for what config asks of it. An error says whether the client was closed, or
+// nothing answered before ctx was done.
+func (c *Client) dial(ctx context.Context, config link.ClientConfig) (*link.Client, error) {
+	config.Resolve, config.ServerName, config.Name = c.resolve, c.host, c.config.Name
+	config.CheckRelay = c.checkRelay
+	conn, err := c.endpoint.Dial(ctx, config)
+	switch {
+	case err == nil:
+	case c.isClosed():
+		err = ErrClosed
+	case ctx.Err() != nil:
+		err = &UnreachableError{err}
+	}
+	return conn, err
+}
+
 // checkRelay compares the key that a relay shows. It has not proved yet that it holds it, so nothing is kept.
 func (c *Client) checkRelay(key identity.PublicKey) error {
 	if want := c.config.RelayKey; want != (identity.Fingerprint{}) {

@@ -34,24 +34,12 @@ func (c *Client) Join(ctx context.Context, name string, config JoinConfig) (*Roo
 		return nil, err
 	}
 	stay := wire.NewStaySecret()
-	conn, err := c.endpoint.Dial(ctx, link.ClientConfig{
-		Resolve:    c.resolve,
-		ServerName: c.host,
-		Name:       c.config.Name,
-		CheckRelay: c.checkRelay,
-		Join: func(relay identity.PublicKey) (*wire.Join, error) {
-			return c.request(relay, name, key, stay, config)
-		},
-	})
+	conn, err := c.dial(ctx, link.ClientConfig{Join: func(relay identity.PublicKey) (*wire.Join, error) {
+		return c.request(relay, name, key, stay, config)
+	}})
 	if err != nil {
 		key.Erase()
 		config.EventLog.Log(eventlog.Event{Kind: eventlog.Stop, Room: name})
-		switch {
-		case c.isClosed():
-			err = ErrClosed
-		case ctx.Err() != nil:
-			err = &UnreachableError{err}
-		}
 		return nil, err
 	}
 	told := conn.Handshake()

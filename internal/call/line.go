@@ -88,25 +88,16 @@ func (c *Client) OpenLine(ctx context.Context, config LineConfig) (*Line, error)
 		}),
 	}
 	l.machine.DoNotDisturb(config.DoNotDisturb)
-	conn, err := c.endpoint.Dial(ctx, link.ClientConfig{
-		Resolve: c.resolve, ServerName: c.host, Name: c.config.Name, CheckRelay: c.checkRelay,
-		Line: l.request,
-	})
+	conn, err := c.dial(ctx, link.ClientConfig{Line: l.request})
 	if err != nil {
 		key.Erase()
-		switch {
-		case c.isClosed():
-			err = ErrClosed
-		case ctx.Err() != nil:
-			err = &UnreachableError{err}
-		}
 		return nil, err
 	}
 	l.link, l.relay, l.renew = conn, conn.Handshake().Relay, time.Now().Add(renewEvery)
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	conn.Start((*lineHandler)(l))
+	c.addLine(l) // before run can remove it
 	l.wg.Go(l.run)
-	c.addLine(l)
 	return l, nil
 }
 
