@@ -86,29 +86,20 @@ type phone struct {
 
 // run opens the line, and ends with the call that was made, or when it is told to.
 func (p *phone) run(ctx context.Context, config wzp.Config, how wzp.LineConfig) error {
-	client, err := wzp.NewClient(p.Relay, config)
-	if err != nil {
+	enter := func(ctx context.Context, client *wzp.Client) (err error) {
+		p.line, err = client.OpenLine(ctx, how)
 		return err
 	}
-	defer client.Close()
-	p.out.close = client.Close
-	defer p.out.rescue()
-	openCtx, cancel := context.WithTimeoutCause(ctx, p.Timeout, p.late())
-	defer cancel()
-	if p.line, err = client.OpenLine(openCtx, how); err != nil {
-		if ctx.Err() != nil {
-			return nil // told to stop meanwhile
-		}
+	return p.connect(ctx, config, enter, func(client *wzp.Client) error {
+		p.saying = new(atomic.Pointer[wzp.Publication])
+		p.out.lineOpen(client.Identity().Fingerprint(), how.Available)
+		p.ended = make(chan error, 1)
+		err := p.follow(ctx)
+		err = errors.Join(err, p.line.Close())
+		p.talks.Wait()
+		p.out.print(line{Event: "summary", summary: &p.total, human: p.total.words()})
 		return err
-	}
-	p.saying = new(atomic.Pointer[wzp.Publication])
-	p.out.lineOpen(client.Identity().Fingerprint(), how.Available)
-	p.ended = make(chan error, 1)
-	err = p.follow(ctx)
-	err = errors.Join(err, p.line.Close())
-	p.talks.Wait()
-	p.out.print(line{Event: "summary", summary: &p.total, human: p.total.words()})
-	return err
+	})
 }
 
 // follow calls, or answers, until it is over.

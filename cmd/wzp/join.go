@@ -60,21 +60,12 @@ func (c *joinCmd) check() (err error) {
 
 // join joins the room, talks and listens until it is time to leave.
 func (s *stay) join(ctx context.Context, room string, config wzp.Config, how wzp.JoinConfig) error {
-	client, err := wzp.NewClient(s.Relay, config)
-	if err != nil {
+	enter := func(ctx context.Context, client *wzp.Client) (err error) {
+		s.room, err = client.Join(ctx, room, how)
 		return err
 	}
-	defer client.Close()
-	s.out.close = client.Close
-	defer s.out.rescue()
-	joinCtx, cancel := context.WithTimeoutCause(ctx, s.Timeout, s.late())
-	defer cancel()
-	if s.room, err = client.Join(joinCtx, room, how); err != nil {
-		if ctx.Err() != nil {
-			return nil // told to stop while joining
-		}
-		return err
-	}
-	s.out.joined(s.room, client.Identity().Fingerprint())
-	return s.converse(ctx)
+	return s.connect(ctx, config, enter, func(client *wzp.Client) error {
+		s.out.joined(s.room, client.Identity().Fingerprint())
+		return s.converse(ctx)
+	})
 }

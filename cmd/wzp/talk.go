@@ -187,6 +187,28 @@ func (s *stay) close() (err error) {
 	return err
 }
 
+// connect makes a client, has enter let it in at the relay within --timeout, and runs stay while it is there.
+// It is no error to be told to stop meanwhile.
+func (s *stay) connect(ctx context.Context, config wzp.Config,
+	enter func(ctx context.Context, client *wzp.Client) error, stay func(client *wzp.Client) error) error {
+	client, err := wzp.NewClient(s.Relay, config)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	s.out.close = client.Close
+	defer s.out.rescue()
+	enterCtx, cancel := context.WithTimeoutCause(ctx, s.Timeout, s.late())
+	defer cancel()
+	switch err := enter(enterCtx, client); {
+	case err != nil && ctx.Err() != nil:
+		return nil
+	case err != nil:
+		return err
+	}
+	return stay(client)
+}
+
 // run runs f on a goroutine that converse waits for.
 func (s *stay) run(f func()) {
 	s.wg.Go(func() {
