@@ -111,9 +111,12 @@ func (c contactsAddCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	_, seed, err := c.identityFlag.load()
+	seed, made, err := c.loadOrCreate() // known names are kept by it
 	if err != nil {
 		return err
+	}
+	if made != "" {
+		fmt.Fprintln(os.Stderr, identityMade(made, c.showWords(made)))
 	}
 	if fingerprint == seed.Identity().Fingerprint() {
 		return usagef("this is your own fingerprint: give that of somebody else")

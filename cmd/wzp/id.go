@@ -65,6 +65,19 @@ func (f identityFlag) loadOrCreate() (seed identity.Seed, made string, err error
 	return seed, made, err
 }
 
+// showWords is the command that prints the words of an identity that was just made.
+func (f identityFlag) showWords(made string) string {
+	if f.Identity == nil {
+		return "wzp id show --words"
+	}
+	return "wzp id show --words --identity " + names.ShellQuote(made)
+}
+
+// identityMade says that there was no identity yet.
+func identityMade(file, show string) string {
+	return fmt.Sprintf("Made a new identity for you in %s. For the words that restore it: %s", file, show)
+}
+
 type idShowCmd struct {
 	identityFlag
 	JSON  bool   `help:"Print one JSON object."`

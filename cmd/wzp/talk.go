@@ -92,11 +92,7 @@ func (c *talkFlags) clientConfig(out *joinOutput) (config wzp.Config, err error)
 	}
 	config.Identity = seed.Identity()
 	if made != "" {
-		show := "wzp id show --words"
-		if c.Identity != nil {
-			show += " --identity " + names.ShellQuote(made)
-		}
-		out.identityMade(made, show, config.Identity.Fingerprint())
+		out.identityMade(made, c.showWords(made), config.Identity.Fingerprint())
 	}
 	out.contacts = c.contactsFlag.met()
 	config.KnownNames, err = c.knownNamesFlag.open(config.Identity)

@@ -163,8 +163,7 @@ func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.0000
 // identityMade says that there was no identity yet; show is the command that prints the words of the new one.
 func (o *joinOutput) identityMade(file, show string, f identity.Fingerprint) {
 	o.print(line{Event: "identity_made", File: file, Fingerprint: f.String(),
-		human: fmt.Sprintf("Made a new identity for you in %s. For the words that restore it: %s", file,
-			show)})
+		human: identityMade(file, show)})
 }
 
 func (o *joinOutput) joined(room *wzp.Room, f identity.Fingerprint) {
