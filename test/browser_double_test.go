@@ -284,25 +284,6 @@ const muteLeaving = `const post = Worker.prototype.postMessage;
 		if (message?.type !== 'leave') post.call(this, message, ...rest);
 	};`
 
-// isKept waits until a service worker keeps the page, which tries to once a visit.
-func (p *page) isKept(address, name string) {
-	p.t.Helper()
-	for range 5 {
-		var kept bool
-		p.eval(`Promise.race([
-			navigator.serviceWorker.ready.then(() => true),
-			new Promise((resolve) => setTimeout(() => resolve(false), 20_000)),
-		])`, &kept)
-		if kept {
-			p.until("the service worker has the page", "navigator.serviceWorker.controller", soon)
-			return
-		}
-		p.do(chromedp.Navigate("about:blank"), chromedp.Navigate(address))
-		p.enter(name)
-	}
-	p.t.Fatal("no service worker in five visits")
-}
-
 // TestOwnPageLeaves: a page that wzp page serves is of another origin than its relay, which hears from it all
 // the same when it goes away; also when its service worker has nothing to do, and sleeps.
 func TestOwnPageLeaves(t *testing.T) {
@@ -321,7 +302,7 @@ func TestOwnPageLeaves(t *testing.T) {
 	for _, asleep := range []bool{false, true} {
 		p.enter("anna")
 		if asleep {
-			p.isKept(address+"room", "anna")
+			p.until("the page is kept", "navigator.serviceWorker.controller", patience)
 			p.do(serviceworker.Enable(), serviceworker.StopAllWorkers())
 		}
 		stay := r.newestStay("anna")

@@ -222,6 +222,11 @@ func TestPageFirstVisit(t *testing.T) {
 func TestPageOffline(t *testing.T) {
 	t.Parallel()
 	s := newFarSite(t, 20*time.Millisecond, 100_000_000)
+	var once sync.Once
+	s.alterWorker(func(response *http.Response, b []byte) []byte { // the first time it does not come
+		once.Do(func() { response.StatusCode, b = http.StatusServiceUnavailable, nil })
+		return b
+	})
 	p := openPage(t, s.origin+"/tea", s.look())
 	p.state("door", soon)
 	p.until("the page is kept", "navigator.serviceWorker.controller", patience)

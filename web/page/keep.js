@@ -7,6 +7,8 @@
 import { h } from './dom.js';
 import { documentLanguage, home } from './files.js';
 
+const pauses = [5000, 20_000, 60_000, 300_000, 900_000]; // ms after so many failures
+
 /**
  * Keeps the page, or renews what is kept.
  * @param {string} language in which the door is to open
@@ -20,23 +22,45 @@ export async function keepPage(language, busy) {
   }
   const { serviceWorker } = navigator;
   if (!serviceWorker) return;
-  const script = new URL('sw.js', home);
-  try {
-    const old = await serviceWorker.getRegistration(home.href);
-    if (old && (await isGone(script))) return giveUp(old);
-    script.searchParams.set('lang', language);
-    const registration = await serviceWorker.register(script, { scope: home.href, updateViaCache: 'none' });
-    const renew = async () => {
-      if (registration.waiting && !(await busy())) registration.waiting?.postMessage('take over');
-    };
-    registration.onupdatefound = () => {
-      const { installing } = registration;
-      if (installing) installing.onstatechange = () => void renew();
-    };
-    await renew();
-  } catch {
-    // No network, or a browser that keeps nothing: the page goes on without.
+  for (const pause of pauses) {
+    try {
+      return await keep(serviceWorker, language, busy);
+    } catch {
+      // No network, or a browser that keeps nothing: the page goes on without.
+    }
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
+}
+
+/**
+ * Rejects when nothing is kept, or not what the server has now.
+ * @param {ServiceWorkerContainer} serviceWorker @param {string} language @param {() => Promise<boolean>} busy
+ */
+async function keep(serviceWorker, language, busy) {
+  const script = new URL('sw.js', home);
+  const old = await serviceWorker.getRegistration(home.href);
+  if (old && (await isGone(script))) return giveUp(old);
+  script.searchParams.set('lang', language);
+  const registration = await serviceWorker.register(script, { scope: home.href, updateViaCache: 'none' });
+  const renew = async () => {
+    if (registration.waiting && !(await busy())) registration.waiting?.postMessage('take over');
+  };
+  registration.onupdatefound = () => {
+    const { installing } = registration;
+    if (installing) installing.onstatechange = () => void renew();
+  };
+  if (registration.installing) await installed(registration.installing);
+  await renew();
+}
+
+/** @param {ServiceWorker} worker */
+function installed(worker) {
+  return new Promise((resolve, reject) => {
+    worker.addEventListener('statechange', () => {
+      if (worker.state === 'redundant') reject(new Error('it could not fetch the page'));
+      else resolve(undefined);
+    });
+  });
 }
 
 /**
