@@ -132,7 +132,7 @@ export const lineCommands = {
   }),
   call(message) {
     if (message.what === 'dial') dial(message);
-    else void aboutCall(message).catch(failed);
+    else withLine(() => void aboutCall(message).catch(failed)); // of a call that was dialled while it opened
   },
   close_line() {
     closed = true;

@@ -389,6 +389,7 @@ export class Line {
 
   /** Ends a call: what was said last is sent. @param {string} id */
   async leave(id) {
+    if (!this.call(id)) await this.#turn(() => {}); // it is being dialled, before this turn
     const [number, call] = this.#find(id);
     if (number === undefined || !call) return;
     if (call.room) await call.leave();
@@ -478,11 +479,11 @@ export class Line {
   /** @param {unknown} error why; null: the user wants it */
   #end(error) {
     if (this.#over) return;
+    for (const call of this.#calls.values()) call.ended('failed'); // first: the page ends the Worker then
+    this.#calls.clear();
     this.#tellState('ended', error ? { error: endOf(error) } : {});
     this.#over = true;
     this.#clock.clearTimeout(this.#timer);
-    for (const call of this.#calls.values()) call.ended('failed');
-    this.#calls.clear();
     this.#stay.erase();
   }
 

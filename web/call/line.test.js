@@ -417,6 +417,15 @@ withLines('calls that are not taken', {
   assert.deepEqual(ann.calls.get('o6').at(-1).state, 'ended');
 });
 
+withLines('who hangs up while it is being dialled calls nobody', { ann: {}, bob: {} }, async ({ lab }, ann, bob) => {
+  const dialled = ann.dial(bob);
+  const left = ann.line.leave('o1');
+  await Promise.all([dialled, left]);
+  assert.deepEqual(ann.phases('o1'), ['calling', 'ended cancelled us']);
+  await lab.run(1000);
+  assert.deepEqual([...bob.all('incoming'), ...bob.all('missed')], []);
+});
+
 withLines('a call goes on when the relay of either was restarted', { ann: {}, bob: {} }, async (at, ann, bob) => {
   const { lab } = at;
   const [, id] = await talk(lab, ann, bob);
