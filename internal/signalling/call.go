@@ -126,7 +126,7 @@ func (c *call) end(o Outcome, last *wire.Signal, now time.Time) {
 	if c.state == Over {
 		return
 	}
-	if rival := c.rival(); rival != nil && (o == Unreachable || o == NotThere || o == TooMany) {
+	if rival := c.rival(); rival != nil && o.notSetUp() {
 		rival.takeOver(c)
 		defer rival.answer(now)
 	}
@@ -195,6 +195,7 @@ func (l *Line) HangUp(id ID, now time.Time) error {
 	if c == nil {
 		return ErrState
 	}
+	l.withdraw(c)
 	switch {
 	case c.state == Open || c.state == Answering:
 		c.end(HungUpHere, &wire.Signal{Type: wire.SignalHangUp}, now)

@@ -302,17 +302,23 @@ func TestGlare(t *testing.T) {
 
 // The call that stays cannot be set up: the other one is taken.
 func TestGlareOneWay(t *testing.T) {
-	w := newWorld(t, 1, "ann", "bob")
-	lower, higher := w.person("ann"), w.person("bob")
-	if b, a := higher.id.Public(), lower.id.Public(); string(b[:]) < string(a[:]) {
-		lower, higher = higher, lower
-	}
-	higher.away = true // nobody finds it, but it calls
-	at := lower.dial(higher)
-	to := higher.dial(lower)
-	w.until("both are up", func() bool { return lower.line.State(at) == Open && higher.line.State(to) == Open })
-	if last[Up](lower).Caller {
-		t.Error("a call that could not be set up is up")
+	for _, code := range []wire.CallCode{0, wire.CallNoRoute, wire.CallTooMany, wire.CallStale} {
+		w := newWorld(t, 1, "ann", "bob")
+		lower, higher := w.person("ann"), w.person("bob")
+		if b, a := higher.id.Public(), lower.id.Public(); string(b[:]) < string(a[:]) {
+			lower, higher = higher, lower
+		}
+		lower.refused = code
+		higher.away = code == 0 // nobody finds it, but it calls
+		to := higher.dial(lower)
+		w.run(20 * time.Millisecond)
+		at := lower.dial(higher)
+		w.until("both are up", func() bool {
+			return lower.line.State(at) == Open && higher.line.State(to) == Open
+		})
+		if last[Up](lower).Caller || len(all[Ended](lower)) > 0 {
+			t.Errorf("%v: a call that could not be set up is up%s", code, w.log())
+		}
 	}
 }
 

@@ -171,6 +171,11 @@ const (
 	Transferred                    // it goes on between others, or with another
 )
 
+// notSetUp reports whether a call of ours ended because it could not be set up.
+func (o Outcome) notSetUp() bool {
+	return o == Unreachable || o == NotThere || o == TooMany || o == WrongClock
+}
+
 var outcomes = [...]string{HungUp: "hung up", HungUpHere: "hung up here", Cancelled: "cancelled",
 	NoAnswer: "no answer", Declined: "declined", Busy: "busy", NotThere: "not there",
 	Unreachable: "unreachable", TooMany: "too many", WrongClock: "wrong clock", WentMissed: "missed",

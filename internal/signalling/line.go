@@ -87,8 +87,14 @@ func New(config Config) *Line {
 	return l
 }
 
-// DoNotDisturb says whether calls of contacts do not ring. To them it looks as if nobody answered.
-func (l *Line) DoNotDisturb(on bool) { l.disturb = !on }
+// DoNotDisturb says whether calls of contacts do not ring. To them it looks as if nobody answered. Consents
+// that we gave are good no longer.
+func (l *Line) DoNotDisturb(on bool) {
+	l.disturb = !on
+	if on {
+		l.consents = nil
+	}
+}
 
 // Drain returns what is to be done since it was called last.
 func (l *Line) Drain() []Effect {

@@ -201,3 +201,23 @@ func TestSetUpTime(t *testing.T) {
 		t.Errorf("95 of 100 calls take up to %v", took[94])
 	}
 }
+
+// A path that was given up is one again when the other is heard by it, whatever relays said of it.
+func TestDeadPathHeard(t *testing.T) {
+	w := newWorld(t, 1, "ann", "bob")
+	ann, bob := w.person("ann"), w.person("bob")
+	two := w.add("bob", bob.id)
+	two.away = true // relays say so
+	at := ann.dial(bob)
+	ann.do(func() {
+		record := wire.SignReach(bob.id, wire.Reach{StayKey: two.stay.Public(), Expiry: w.now.Unix() + 300})
+		ann.line.RouteCame(wire.Route{Target: bob.id.Fingerprint(), Located: wire.Located{
+			Found: wire.FoundDevice, Of: 2, Record: record}}, w.now)
+	})
+	p := ann.line.call(at).paths[0]
+	w.until("it is given up", func() bool { return p.state == pathDead && p.device == two.device() })
+	ann.do(func() { ann.line.MediaHeard(p.id, w.now) })
+	if p.state != pathReady || !p.bound || ann.line.State(at) != Ringing {
+		t.Errorf("state %d, bound: %v", p.state, p.bound)
+	}
+}

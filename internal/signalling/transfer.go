@@ -169,6 +169,11 @@ func (l *Line) agreedTo(person identity.PublicKey, now time.Time) (via *call, ag
 	return l.consents[i].via, true
 }
 
+// withdraw has consents that we gave to who asked by this call be good no longer.
+func (l *Line) withdraw(via *call) {
+	l.consents = slices.DeleteFunc(l.consents, func(c consent) bool { return c.via == via })
+}
+
 // transferred answers the call of somebody who was transferred to us.
 func (l *Line) transferred(c, via *call, now time.Time) {
 	l.consents = slices.DeleteFunc(l.consents, func(a consent) bool { return a.person == c.other })

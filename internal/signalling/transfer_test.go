@@ -178,3 +178,33 @@ func TestConsentForged(t *testing.T) {
 		t.Error(w.log())
 	}
 }
+
+// A third who hangs up after its yes, or does not want to be disturbed any more, is called by nobody.
+func TestConsentWithdrawn(t *testing.T) {
+	for name, change := range map[string]func(cem *person, at ID){
+		"hung up": func(cem *person, at ID) {
+			cem.act(func(now time.Time) error { return cem.line.HangUp(at, now) })
+		},
+		"not to be disturbed": func(cem *person, _ ID) {
+			cem.do(func() { cem.line.DoNotDisturb(true) })
+			cem.do(func() { cem.line.DoNotDisturb(false) })
+		},
+	} {
+		w, ann, bob, cem, toBob, toCem := three(t, 1)
+		clear(cem.known)
+		ann.act(func(now time.Time) error { return ann.line.Transfer(toBob, toCem, now) })
+		w.until("cem is asked", func() bool { return len(all[ConsentAsked](cem)) == 1 })
+		asked := last[ConsentAsked](cem).Call
+		cem.act(func(now time.Time) error { return cem.line.Consent(asked, true, now) })
+		w.until("bob is asked", func() bool { return len(all[TransferAsked](bob)) == 1 })
+		change(cem, asked)
+		bob.act(func(now time.Time) error {
+			_, err := bob.line.AcceptTransfer(last[TransferAsked](bob).Call, true, now)
+			return err
+		})
+		w.run(10 * time.Second)
+		if len(all[Up](cem)) != 1 || len(all[Incoming](cem)) != 1 || len(all[Stranger](cem)) != 1 {
+			t.Errorf("%s: somebody is put through all the same%s", name, w.log())
+		}
+	}
+}

@@ -40,9 +40,10 @@ type person struct {
 	stay    *e2ee.StayKey
 	line    *Line
 	known   map[identity.PublicKey]bool
-	away    bool // nobody finds it
-	offline bool // it has no session
-	talks   bool // it sends media whenever it may
+	away    bool          // nobody finds it
+	offline bool          // it has no session
+	refused wire.CallCode // what its relay answers all its forwards, if not 0
+	talks   bool          // it sends media whenever it may
 	to      *Media
 	sent    int // media frames
 	heard   int
@@ -376,6 +377,9 @@ func (p *person) forward(m wire.CallForward) {
 	})
 	r := w.routes[m.Path()]
 	switch {
+	case p.refused != 0:
+		answer(p.refused)
+		return
 	case i < 0:
 		answer(wire.CallNotThere)
 		return

@@ -3,7 +3,7 @@
 import { answer, calledSignal, tickCalled } from './called.js';
 import { askRoute, callerSignal, tickCaller } from './caller.js';
 import { tickOpen } from './recover.js';
-import { endTransfer } from './transfer.js';
+import { endTransfer, withdraw } from './transfer.js';
 import { HANG_UP_TRANSFERRED, sayHold, sayMute, upSignal } from './up.js';
 import { JoinKey } from '../e2ee/keys.js';
 import { callRoom } from '../wire/call-id.js';
@@ -27,6 +27,9 @@ export const STATE = Object.freeze({
   open: 7, // both
   over: 8,
 });
+
+/** Outcomes of a call of ours that could not be set up. @type {Set<import('./effects.js').Outcome>} */
+const NOT_SET_UP = new Set(['unreachable', 'not_there', 'too_many', 'wrong_clock']);
 
 export const RING_EVERY = 3000;
 export const ANSWER_EVERY = 1000;
@@ -130,8 +133,7 @@ export class Call {
   async end(outcome, last, now) {
     if (this.state === STATE.over) return;
     const { line } = this;
-    const failed = outcome === 'unreachable' || outcome === 'not_there' || outcome === 'too_many';
-    const heir = failed ? this.rival() : null;
+    const heir = NOT_SET_UP.has(outcome) ? this.rival() : null;
     heir?.takeOver(this);
     this.enter(STATE.over, now);
     line.calls = line.calls.filter((other) => other !== this);
@@ -221,6 +223,7 @@ export class Call {
 export async function hangUp(line, id, now) {
   const c = line.call(id);
   if (!c) throw new SignallingError('state');
+  withdraw(c);
   if (c.state === STATE.open || c.state === STATE.answering) {
     await c.end('hung_up_here', { type: 'hang up', reason: HANG_UP.normal }, now);
   } else if (c.caller) {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compare } from '../wire/bytes.js';
+import { CODE } from '../wire/call.js';
 import * as urgent from '../wire/urgent.js';
 import { STATE, hangUp } from './call.js';
 import { answerCall } from './called.js';
@@ -211,13 +212,18 @@ test("two who call each other talk, with one call of two, and nobody's device ri
 });
 
 test('of two calls the one that stays cannot be set up: the other one is taken', async () => {
-  const w = await World.make(1, 'ann', 'bob');
-  const [lower, higher] = w.people.toSorted((a, b) => compare(a.id.publicKey, b.id.publicKey));
-  higher.away = true; // nobody finds it, but it calls
-  const at = await lower.dial(higher);
-  const to = await higher.dial(lower);
-  await w.until('both are up', () => lower.isOpen(at) && higher.isOpen(to));
-  assert.equal(lower.last('up').details.caller, false, 'a call that could not be set up is up');
+  for (const code of [0, CODE.noRoute, CODE.tooMany, CODE.stale]) {
+    const w = await World.make(1, 'ann', 'bob');
+    const [lower, higher] = w.people.toSorted((a, b) => compare(a.id.publicKey, b.id.publicKey));
+    lower.refusal = code;
+    higher.away = code === 0; // nobody finds it, but it calls
+    const to = await higher.dial(lower);
+    await w.run(20);
+    const at = await lower.dial(higher);
+    await w.until('both are up', () => lower.isOpen(at) && higher.isOpen(to));
+    const { caller } = lower.last('up').details;
+    assert.deepEqual([caller, lower.count('ended')], [false, 0], `${code}: which could not be set up is up`);
+  }
 });
 
 test('what a user cannot do', async () => {

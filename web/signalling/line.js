@@ -82,9 +82,14 @@ export class Line {
     this.config = config;
   }
 
-  /** Calls of contacts do not ring. To them it looks as if nobody answered. @param {boolean} on */
+  /**
+   * Calls of contacts do not ring. To them it looks as if nobody answered. Consents that we gave are good no
+   * longer.
+   * @param {boolean} on
+   */
   doNotDisturb(on) {
     this.disturb = !on;
+    if (on) this.consents = [];
   }
 
   /** What is to be done since it was called last. @returns {Effect[]} */

@@ -83,9 +83,10 @@ export class Path {
   /** Notes that the other was heard, which nobody on the way can pretend. @param {number} now */
   async heardAt(now) {
     this.heard = now;
-    if (this.state === PATH.asked || this.state === PATH.broken) {
+    if (this.state <= PATH.dead) {
       this.state = PATH.ready;
       this.tries = 0;
+      this.bound = true;
     }
     if (this.call.state === STATE.open && this === this.call.chosen) await found(this.call, now);
   }

@@ -2,7 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { END } from '../wire/call.js';
+import { FOUND } from '../wire/route.js';
 import * as urgent from '../wire/urgent.js';
+import { STATE } from './call.js';
+import { PATH } from './path.js';
 import { hold, mute } from './up.js';
 import { SECOND, World } from './world.test.js';
 
@@ -138,4 +141,19 @@ test('calls are set up at 40 % loss and 300 ms on both access links', async () =
   }
   took.sort((a, b) => a - b);
   assert.ok(took[28] <= 6 * SECOND, `29 of 30 calls take up to ${took[28]} ms`);
+});
+
+test('a path that was given up is one again when the other is heard by it', async () => {
+  const w = await World.make(1, 'ann', 'bob');
+  const [ann, bob] = w.people;
+  const two = await w.add('bob');
+  two.away = true; // relays say so
+  const at = await ann.dial(bob);
+  const record = await two.record();
+  await ann.do((line, now) => line.routeCame(
+    { target: bob.id.fingerprint, found: FOUND.device, index: 0, of: 2, chain: [], record }, now));
+  const [p] = ann.line.call(at).paths;
+  await w.until('it is given up', () => p.state === PATH.dead && p.device === two.stay.device);
+  await ann.do((line, now) => line.mediaHeard(p.id, now));
+  assert.deepEqual([p.state, p.bound, ann.state(at)], [PATH.ready, true, STATE.ringing]);
 });

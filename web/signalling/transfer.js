@@ -167,6 +167,12 @@ export function agreedTo(line, person, now) {
   return line.consents.find((given) => equal(given.person, person)) ?? null;
 }
 
+/** Has consents that we gave to who asked by this call be good no longer. @param {Call} via */
+export function withdraw(via) {
+  const { line } = via;
+  line.consents = line.consents.filter((given) => given.via !== via);
+}
+
 /**
  * Answers the call of somebody who was transferred to us.
  * @param {Call} c @param {Call} via @param {number} now

@@ -123,3 +123,25 @@ test('a third whose signature is not good leads nowhere, and who is asked of its
   }
   assert.deepEqual([cem.count('consentAsked'), cem.refused.length], [1, 2], w.log());
 });
+
+test('a third who hangs up after its yes, or is not to be disturbed any more, is called by nobody', async () => {
+  for (const [name, change] of Object.entries({
+    'hung up': (cem, at) => cem.hangUp(at),
+    'not to be disturbed': async (cem) => {
+      await cem.do((line) => line.doNotDisturb(true));
+      await cem.do((line) => line.doNotDisturb(false));
+    },
+  })) {
+    const { w, ann, bob, cem, toBob, toCem } = await three(1);
+    cem.known.clear();
+    await transfers(ann, toBob, toCem);
+    await w.until('cem is asked', () => cem.count('consentAsked') === 1);
+    await consents(cem, true);
+    await w.until('bob is asked', () => bob.count('transferAsked') === 1);
+    await change(cem, cem.last('consentAsked').call);
+    await accepts(bob, true);
+    await w.run(10 * SECOND);
+    assert.deepEqual(['up', 'incoming', 'stranger'].map((type) => cem.count(type)), [1, 1, 1],
+      `${name}: somebody is put through all the same${w.log()}`);
+  }
+});

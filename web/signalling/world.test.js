@@ -47,6 +47,7 @@ class Person {
   known = new Set(); // fingerprints
   away = false; // nobody finds it
   offline = false; // it has no session
+  refusal = 0; // what its relay answers all its forwards, if not 0
   talks = false; // it sends media whenever it may
   to = null; // the newest media effect
   sent = 0; // media frames
@@ -195,6 +196,7 @@ class Person {
     assert.ok(await wire.verifyForward(m), 'a forward does not verify');
     const q = w.people.find((q) => q.stay.device === m.device && !q.offline && !q.away);
     const r = w.routes.get(path);
+    if (this.refusal) return answer(this.refusal);
     if (!q) return answer(wire.CODE.notThere);
     if (r && m.generation <= r.generation) return answer(wire.CODE.stale);
     const offer = !r || (!r.waits && !r.stands(q));
