@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -68,8 +69,11 @@ func federateBy(t *testing.T, n int, pairs [][2]int, lines string, lead func(pai
 		if err := os.WriteFile(file, []byte(config.String()), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		u.relays[i] = startRelayAt(t, "127.0.0.1:0", dirs[i], append([]string{"--config", file, "--event-log",
-			u.logs[i]}, args...)...)
+		all := append([]string{"--config", file}, args...)
+		if !slices.Contains(args, "--event-log") {
+			all = append(all, "--event-log", u.logs[i])
+		}
+		u.relays[i] = startRelayAt(t, "127.0.0.1:0", dirs[i], all...)
 	}
 	for i := range n {
 		links := 0

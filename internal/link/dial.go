@@ -21,6 +21,7 @@ type ClientConfig struct {
 	Resolve    func(context.Context) (netip.AddrPort, error) // asked for every attempt
 	ServerName string                                        // TLS server name
 	Name       string                                        // shown to others; at most 64 bytes
+	Identity   *identity.Identity                            // who dials; nil: the endpoint's. Not of a peer
 	// CheckRelay is asked about the key that the relay shows, on every connection, before the relay has
 	// proved that it holds it: compare it, keep nothing. Join gets the proved key.
 	CheckRelay func(identity.PublicKey) error

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"net"
@@ -104,7 +105,7 @@ func (t *attempt) sendFlight(c *Client) error {
 		return &FinalError{err}
 	}
 	hello := &wire.Hello{Name: c.config.Name, Client: t.ep.config.Version, Session: c.id, ConnID: t.local}
-	hello.Sign(t.ep.config.Identity, t.keys.hello, t.relay)
+	hello.Sign(cmp.Or(c.config.Identity, t.ep.config.Identity), t.keys.hello, t.relay)
 	flight, err := wire.AppendMessage(nil, hello)
 	if err == nil && request != nil {
 		flight, err = wire.AppendMessage(flight, request)

@@ -92,6 +92,28 @@ func TestJoinThroughNarrowPaths(t *testing.T) {
 	}
 }
 
+// TestSeveralShareAnEndpoint has one endpoint dial as two people, and both hear each other.
+func TestSeveralShareAnEndpoint(t *testing.T) {
+	inLab(t, simnet.Profile{Delay: 50 * time.Millisecond}, Config{}, func(l *lab) {
+		one, other := l.joined(), l.someone()
+		other.ep, other.config.Identity = one.ep, other.id
+		if err := other.join(time.Minute); err != nil {
+			l.t.Fatal(err)
+		}
+		for _, p := range []*person{one, other} {
+			if got := l.sessionOf(p).Identity(); got != p.id.Public() {
+				l.t.Errorf("the relay takes %v for %v", p.id.Public().Fingerprint(), got.Fingerprint())
+			}
+		}
+		for _, pair := range [][2]*person{{one, other}, {other, one}} {
+			said := pair[0].talkFor(time.Second, 60)
+			if n := len(pair[1].ears.of(pair[0].kid).at); n != len(said.sent) {
+				l.t.Errorf("%d of %d frames were heard", n, len(said.sent))
+			}
+		}
+	})
+}
+
 // A session that is ended as soon as it is shown is in no table afterwards.
 func TestSessionEndsWhileItOpens(t *testing.T) {
 	inLab(t, simnet.Profile{Delay: 5 * time.Millisecond}, Config{}, func(l *lab) {
