@@ -6,6 +6,7 @@
 //	                                  '── no: attempt: a candidate, the next ──^    |
 //	         answer ───────────────────────────────'                                |
 //	         message ── from one leg to the other <─────────────────────────────────+
+//	            '── to a session that has not spoken on the path: early, in turns
 //	         end, Down ── the other leg is told, the path is forgotten <────────────+
 //	         call media ── a leg waits, or takes another's place
 //	Tick: who is silent, what is idle

@@ -32,6 +32,7 @@ type (
 		Kind    wire.UrgentKind
 		Body    []byte
 		Receipt *Receipt // for [Table.Acked] once the peer has acknowledged it; nil: not needed
+		Turn    bool     // to a session: the next waits for [Table.Taken]
 	}
 
 	// Media says between which legs the media of a path goes from now on. Zero legs: nowhere, the path is

@@ -1,6 +1,7 @@
 package callpath
 
 import (
+	"slices"
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/wire"
@@ -11,15 +12,21 @@ func (t *Table) connect(p *path, w way, at time.Duration) {
 	old := p.open
 	if old.generation == 0 {
 		t.open++
-		p.began, p.alive = at, false
+		p.began = at
 	}
 	p.open, p.used = w, at
+	told := p.told()
+	if w.legs[1].isPeer() {
+		p.early = nil
+	}
 	for _, leg := range w.legs {
 		t.join(leg, p)
 	}
-	for _, leg := range old.legs {
+	for side, leg := range old.legs {
 		if old.generation != 0 && w.side(leg) < 0 {
-			t.end(leg, p.id, old.generation, wire.EndReplaced)
+			if side == 0 || told {
+				t.end(leg, p.id, old.generation, wire.EndReplaced)
+			}
 			t.leave(leg, p)
 		}
 	}
@@ -34,8 +41,10 @@ func (t *Table) close(p *path, by Leg, reason wire.EndReason, at time.Duration) 
 	old := p.open
 	p.open = way{}
 	t.open--
-	for _, leg := range old.legs {
-		if leg != by && (p.next == nil || p.next.from != leg) {
+	told := p.told() // of the called's session: of a path that was not offered yet it is told nothing
+	p.spoken, p.early = false, nil
+	for side, leg := range old.legs {
+		if leg != by && (p.next == nil || p.next.from != leg) && (side == 0 || told) {
 			t.end(leg, p.id, old.generation, reason)
 		}
 		t.leave(leg, p)
@@ -69,14 +78,26 @@ func (t *Table) message(from Leg, m *wire.CallMessage, body []byte, at time.Dura
 		t.stray(from)
 		return
 	}
+	t.heard(p, side, at)
 	out := t.peers[to.Peer]
-	if !p.messages[side].Take(1, messageRate, messageBurst, at) ||
-		out != nil && !out.out.Take(t.source(from), 1, at) {
+	if !p.maySay(side, at) || out != nil && !out.out.Take(t.source(from), 1, at) {
 		t.do(Drop{from})
 		return
 	}
-	p.used, p.alive = at, true
-	t.sendBody(to, wire.UrgentSessionMessage, wire.UrgentCallMessage, append([]byte(nil), body...))
+	body = slices.Clone(body)
+	if !p.spoken && !to.isPeer() {
+		t.queue(p, to, wire.UrgentCallMessage, body)
+		return
+	}
+	t.sendBody(to, wire.UrgentSessionMessage, wire.UrgentCallMessage, body)
+}
+
+// maySay reports whether one side of a path may say something now.
+func (p *path) maySay(side int, at time.Duration) bool {
+	if !p.spoken && !p.before.Take(beforeSeconds, 1, beforeBurst, at) {
+		return false
+	}
+	return p.messages[side].Take(1, messageRate, messageBurst, at)
 }
 
 // ended takes an end. It counts from a leg, with the generation that it knows.
@@ -164,6 +185,7 @@ func (t *Table) media(from Leg, m *wire.CallMedia, now time.Time, at time.Durati
 				w := p.open
 				w.legs[side] = from
 				t.connect(p, w, at)
+				t.heard(p, side, at) // the proof is its word
 				return
 			}
 		}

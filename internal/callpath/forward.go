@@ -160,13 +160,20 @@ func (t *Table) candidates(from Leg, f *wire.CallForward, now time.Time) (list [
 
 // arrive connects a path whose other leg is a session here.
 func (t *Table) arrive(p *path, from, to Leg, offer bool, f *wire.CallForward, at time.Duration) {
+	waited := t.waiting[p.id] != nil && t.waiting[p.id].leg == to
+	t.unwait(p.id)
 	if offer {
+		p.spoken = false
+	}
+	t.connect(p, way{f.Generation, [2]Leg{from, to}}, at)
+	switch {
+	case offer:
 		o := *f
 		o.Source, o.Hops = wire.RelayID{}, 1
-		t.send(to, wire.UrgentSessionForward, wire.UrgentCallOffer, &o)
+		t.queue(p, to, wire.UrgentCallOffer, wire.Append(nil, &o))
+	case waited: // its proof is its word
+		t.heard(p, 1, at)
 	}
-	t.unwait(p.id)
-	t.connect(p, way{f.Generation, [2]Leg{from, to}}, at)
 	t.state(from, p.id, f.Generation, wire.CallSetUp)
 	t.do(Event{What: SetUp, Path: p.id, Generation: f.Generation, From: from, To: to,
 		Hops: wire.MaxHops - int(f.Hops) + 1})

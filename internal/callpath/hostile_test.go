@@ -233,6 +233,7 @@ func TestFloodOfOffers(t *testing.T) {
 		f.Source = c.id
 		b.receive(PeerLeg(c.id), wire.UrgentSessionForward, wire.Append(nil, f))
 	}
+	net.run(time.Second)
 	if n := len(victim.offers); n != maxOwn {
 		t.Errorf("%d offers", n)
 	}

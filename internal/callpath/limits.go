@@ -24,6 +24,11 @@ const (
 	messageRate  = 20
 	messageBurst = 2 * time.Second
 
+	// Until the called's end has spoken on a path, the caller's says one thing in 5 s, and four at once: that
+	// it thought better of it, and that it is there.
+	beforeSeconds = 5
+	beforeBurst   = 20 * time.Second
+
 	// Messages to a peer a second, which those share that they come from: a peer takes 2,000 of all kinds.
 	outRate  = 1500
 	outBurst = 2 * time.Second
@@ -65,6 +70,7 @@ type client struct {
 	group  budget.Group
 	paths  []*path // of which it is a leg
 	waits  []wire.PathID
+	early  early
 }
 
 // list returns its paths, which may change meanwhile.
@@ -277,7 +283,7 @@ func (t *Table) makeRoom(c *client, from Leg, at time.Duration) bool {
 	}
 	mine := by[t.holding(from)[0]]
 	for _, p := range c.paths {
-		if !p.alive && by[p.holder.Parent().Key()] > mine+1 {
+		if !p.spoken && by[p.holder.Parent().Key()] > mine+1 {
 			t.evict(p, at)
 			return true
 		}

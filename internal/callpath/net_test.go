@@ -45,8 +45,9 @@ type node struct {
 	events   []Event
 	problems []string
 	drops    int
-	boot     int  // what is under way to an earlier one is lost
-	mute     bool // it takes and acknowledges all, and says nothing
+	acks     time.Duration // how long clients take to acknowledge; 0: as links do
+	boot     int           // what is under way to an earlier one is lost
+	mute     bool          // it takes and acknowledges all, and says nothing
 }
 
 // end is a session of a client.
@@ -243,6 +244,14 @@ func (n *node) send(s Send) {
 		if e := n.sessions[s.To.Session]; e != nil {
 			e.hears(s)
 		}
+		if boot := n.boot; s.Turn {
+			net.later(max(net.delay, n.acks), func() {
+				if n.table != nil && n.boot == boot {
+					n.table.Taken(s.To.Session)
+					n.carryOut()
+				}
+			})
+		}
 		return
 	}
 	to := net.byID(s.To.Peer)
@@ -385,6 +394,9 @@ func (net *network) empty(what string) {
 				len(t.paths), len(t.pending), len(t.waiting), len(n.media))
 		}
 		for _, c := range t.clients {
+			if c.early.busy || len(c.early.served) != 0 {
+				net.t.Errorf("%s: at %s something is under way to a client", what, n.name)
+			}
 			if len(c.paths)+len(c.waits)+c.caller.paths+len(c.caller.callees)+c.caller.waiting != 0 {
 				net.t.Errorf("%s: %s counts something of a client", what, n.name)
 			}

@@ -19,9 +19,15 @@ type path struct {
 	open  way
 	next  *attempt      // nil: none
 	began time.Duration // when it was opened
-	used  time.Duration // when something went over it last
-	alive bool          // something went over it since it was opened
+	used  time.Duration // when something went over it last; until it is spoken on: when a way was opened
 
+	// The called's end has said something on it, or sent media: its user wants it. What the caller's end says
+	// counts for nothing, for anybody can call.
+	spoken bool
+	early  []earlyMessage // what waits to go to a session that has not spoken on it
+	served uint64         // when something of that went last, in turns of the session
+
+	before   budget.Bucket    // of what the caller's end says until then
 	messages [2]budget.Bucket // of each direction
 	holder   *share.Group[holder]
 	place    int     // in the list of its holder

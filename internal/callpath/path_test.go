@@ -360,7 +360,9 @@ func TestTimes(t *testing.T) {
 	net.run(time.Second)
 	for range 4 {
 		for _, n := range net.nodes {
-			n.table.Used(id, net.now)
+			for _, leg := range n.media[id] {
+				n.table.Used(id, leg, net.now)
+			}
 		}
 		net.run(idleFor - 5*time.Second)
 		net.connected(caller, called, id, "ABC")

@@ -188,10 +188,25 @@ func receive[T any, M interface {
 	take(&m)
 }
 
-// Used says that media went over a path.
-func (t *Table) Used(id wire.PathID, now time.Time) {
-	if p := t.find(id); p != nil {
-		p.used, p.alive = t.clock(now), true
+// Used says that media of a leg went over a path.
+func (t *Table) Used(id wire.PathID, by Leg, now time.Time) {
+	p := t.find(id)
+	if p == nil {
+		return
+	}
+	if side := p.open.side(by); side >= 0 {
+		t.heard(p, side, t.clock(now))
+	}
+}
+
+// heard notes that something of one side of a path was passed on.
+func (t *Table) heard(p *path, side int, at time.Duration) {
+	if side == 1 && !p.spoken {
+		p.spoken = true
+		t.flush(p)
+	}
+	if p.spoken {
+		p.used = at
 	}
 }
 
@@ -259,7 +274,7 @@ func (t *Table) sweep(at time.Duration) {
 		t.idleAt = at + idleEvery
 		for _, p := range t.paths {
 			limit := idleFor
-			if !p.alive {
+			if !p.spoken {
 				limit = setUpFor
 			}
 			if p.open.generation != 0 && at-p.used >= limit {

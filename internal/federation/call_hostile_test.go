@@ -220,3 +220,38 @@ func TestCallMediaAllocatesNothing(t *testing.T) {
 		}
 	})
 }
+
+// TestCallWordByMedia: a frame of the called's is its word at all relays of the path, at once: from then on
+// the caller may say as much as an end may. A frame of the caller's is none.
+func TestCallWordByMedia(t *testing.T) {
+	inCallLab(t, 3, "AB BC", func(l *callLab) {
+		caller, called := l.relays[0].client(1), l.relays[2].client(2)
+		l.leads(called, "A:B B:C")
+		id := l.call(caller, called, wire.PathSeed{1})
+		came := func(n int) int {
+			said := func() int {
+				called.mu.Lock()
+				defer called.mu.Unlock()
+				return len(called.said)
+			}
+			before := said()
+			for range n {
+				caller.says(wire.UrgentCallMessage, &wire.CallMessage{Path: id, Body: []byte("x")})
+			}
+			time.Sleep(time.Second)
+			return said() - before
+		}
+		caller.say(0, 5)
+		if n := came(10); n != 4 {
+			t.Errorf("%d of 10 messages came before the called said anything", n)
+		}
+		if n := l.relays[0].rooms.Drops.Count(drops.CallRate); n != 6 {
+			t.Errorf("%d were counted", n)
+		}
+		called.say(0, 1)
+		time.Sleep(200 * time.Millisecond)
+		if n := came(10); n != 10 {
+			t.Errorf("%d of 10 messages came after a frame of the called's", n)
+		}
+	})
+}

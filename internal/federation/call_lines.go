@@ -30,6 +30,7 @@ type Line interface {
 	Remote() netip.Addr
 	Over() bool
 	SendUrgent(kind wire.UrgentKind, body []byte) error
+	SendUrgentThen(kind wire.UrgentKind, body []byte, done func(acked bool)) error
 	SendMedia(tx *link.Tx, alias uint16, short, long []byte)
 	SetAliasKnown(alias uint16, known bool)
 }

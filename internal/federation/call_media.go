@@ -26,7 +26,8 @@ const (
 // callMedia is where the media of the paths of calls goes, for goroutines that receive packets: reading it
 // takes no lock. Only run changes it. The zero value has none.
 type callMedia struct {
-	paths sync.Map // wire.RoomHash -> *callPath
+	paths sync.Map    // wire.RoomHash -> *callPath
+	fresh atomic.Bool // used has something that it never had
 }
 
 // callPath is the media of one path.
@@ -34,7 +35,6 @@ type callPath struct {
 	id   wire.PathID
 	legs atomic.Pointer[[2]callLeg] // never changed, only replaced; nil: the path is over
 	from [2]callDirection           // what comes from each leg
-	live atomic.Bool                // something went over it since used was asked
 }
 
 // callLeg is a peer or a client's session; the zero value is none, as of a leg whose link has just ended.
@@ -43,9 +43,19 @@ type callLeg struct {
 	line *line
 }
 
+// leg returns what the table of paths calls it.
+func (l *callLeg) leg() callpath.Leg {
+	if l.line != nil {
+		return callpath.SessionLeg(uint64(l.line.id))
+	}
+	return callpath.PeerLeg(l.peer.id)
+}
+
 // callDirection is what comes from one leg.
 type callDirection struct {
 	frames, bytes budget.Bucket
+	live          atomic.Bool // something came since used was asked
+	known         atomic.Bool // something ever did
 
 	mu      sync.Mutex    // guards what follows; not taken for streams that are known
 	member  wire.MemberID // with which all KIDs begin; zero: none came yet
@@ -154,16 +164,40 @@ func (c *callMedia) of(by callLeg, hash wire.RoomHash) *callPath {
 	return nil
 }
 
-// used returns over which paths media went since it was asked last.
-func (c *callMedia) used() (list []wire.PathID) {
+// callUse is media of a leg that went over a path.
+type callUse struct {
+	path wire.PathID
+	by   callpath.Leg
+}
+
+// used returns over which paths media went, and whose, since it was asked last.
+func (c *callMedia) used() (list []callUse) {
 	c.paths.Range(func(_, v any) bool {
-		if p := v.(*callPath); p.live.Load() {
-			p.live.Store(false)
-			list = append(list, p.id)
+		p := v.(*callPath)
+		legs := p.legs.Load()
+		for side := range p.from {
+			if d := &p.from[side]; legs != nil && d.live.Load() {
+				d.live.Store(false)
+				if by := &legs[side]; *by != (callLeg{}) {
+					list = append(list, callUse{p.id, by.leg()})
+				}
+			}
 		}
 		return true
 	})
 	return list
+}
+
+// came notes that a frame came from a leg. Of the first one run is told: the called has spoken.
+func (d *callDirection) came(f *Federation) {
+	if d.live.Load() {
+		return
+	}
+	d.live.Store(true)
+	if !d.known.Swap(true) {
+		f.calls.media.fresh.Store(true)
+		f.wakeUp()
+	}
 }
 
 // close has nothing of the path be forwarded any more.
@@ -287,9 +321,7 @@ func (in *callInbound) Media(m *wire.Media, tx *link.Tx) {
 		in.log(eventlog.RateLimitDrop, m, why.String())
 		return
 	}
-	if !st.path.live.Load() {
-		st.path.live.Store(true)
-	}
+	st.path.from[st.side].came(f)
 	f.calls.counts.frames.Add(1)
 	in.logCame(m)
 	tx.From(source)

@@ -77,8 +77,8 @@ func (f *Federation) callProblem(e callpath.Problem) {
 // sendCall sends what the table of paths has to say.
 func (f *Federation) sendCall(e callpath.Send) {
 	if id := presence.SessionID(e.To.Session); id != 0 {
-		if l := f.calls.lines.get(id); l != nil && l.to.SendUrgent(e.Kind, e.Body) != nil {
-			f.rooms.Drops.Add(drops.CallRate, 1) // it is over, or does not take what it is sent
+		if l := f.calls.lines.get(id); l != nil {
+			f.sendLine(l, e)
 		}
 		return
 	}
@@ -99,14 +99,31 @@ func (f *Federation) sendCall(e callpath.Send) {
 	to.link.Send(e.Kind, e.Body, acked)
 }
 
+// sendLine sends a client what the table of paths has to say to it.
+func (f *Federation) sendLine(to *line, e callpath.Send) {
+	var done func(acked bool)
+	if e.Turn {
+		done = func(bool) {
+			f.later(func(time.Time) { f.decideCalls(func(t *callpath.Table) { t.Taken(e.To.Session) }) })
+		}
+	}
+	if to.to.SendUrgentThen(e.Kind, e.Body, done) == nil {
+		return
+	}
+	f.rooms.Drops.Add(drops.CallRate, 1) // it is over, or does not take what it is sent
+	if done != nil {
+		done(false)
+	}
+}
+
 // workCalls does what is due for paths of calls, and returns when something is again.
 func (f *Federation) workCalls(now time.Time) (next time.Time) {
-	if !now.Before(f.calls.usedAt) {
+	if f.calls.media.fresh.Swap(false) || !now.Before(f.calls.usedAt) {
 		used := f.calls.media.used()
 		f.calls.usedAt = now.Add(usedEvery)
 		f.decideCalls(func(t *callpath.Table) {
-			for _, id := range used {
-				t.Used(id, now)
+			for _, u := range used {
+				t.Used(u.path, u.by, now)
 			}
 		})
 	}

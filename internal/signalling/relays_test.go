@@ -191,6 +191,14 @@ func (n *node) carry() {
 func (n *node) send(e callpath.Send) {
 	if p := n.people[e.To.Session]; p != nil {
 		p.tell(func() { p.came(e.Kind, e.Body) })
+		if boot := n.boot; e.Turn {
+			n.m.at(n.m.latency(), func() {
+				if n.table != nil && n.boot == boot {
+					n.table.Taken(e.To.Session)
+					n.carry()
+				}
+			})
+		}
 		return
 	}
 	boot := n.boot
@@ -217,7 +225,7 @@ func (n *node) frame(from callpath.Leg, path wire.PathID) {
 	if n.table == nil || !there || legs[0] != from && legs[1] != from {
 		return
 	}
-	n.table.Used(path, n.m.now)
+	n.table.Used(path, from, n.m.now)
 	to := legs[0]
 	if to == from {
 		to = legs[1]

@@ -1,0 +1,123 @@
+package callpath
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/wzp-voice/wzp/internal/wire"
+)
+
+func (e *end) message(id wire.PathID, body string) {
+	e.says(wire.UrgentCallMessage, &wire.CallMessage{Path: id, Body: []byte(body)})
+}
+
+// TestSaidBeforeAnswer: until the called has spoken, a message or media, a caller says four things at once,
+// and then one in 5 s; then as much as may be said on any path.
+func TestSaidBeforeAnswer(t *testing.T) {
+	for _, answer := range []string{"a message", "media", "a proof"} {
+		net := newNetwork(t, 3, "AB BC")
+		caller, called, seed, id := net.call(0, 2)
+		flood := func(n int) {
+			called.said = nil
+			for range n {
+				caller.message(id, "x")
+			}
+			net.run(time.Second)
+		}
+		if flood(40); len(called.said) != 4 || net.nodes[0].drops != 36 {
+			t.Errorf("%d of 40 came, %d were counted", len(called.said), net.nodes[0].drops)
+		}
+		net.run(11 * time.Second)
+		if flood(40); len(called.said) != 2 {
+			t.Errorf("%d came 12 s later", len(called.said))
+		}
+		switch answer {
+		case "a message":
+			called.message(id, "ringing")
+		case "media":
+			n := net.nodes[2]
+			for _, n := range net.nodes {
+				n.table.Used(id, n.media[id][1], net.now)
+			}
+			n.carryOut()
+		default: // of another session of the called's
+			again := net.nodes[2].client(2, 23)
+			again.shows(seed, 1)
+			called = again
+			called.message(id, "here")
+		}
+		net.run(time.Second)
+		if flood(20); len(called.said) != 20 {
+			t.Errorf("after %s %d of 20 came", answer, len(called.said))
+		}
+	}
+}
+
+// TestMediaOfTheCallerIsNoWord: a caller that sends media into a path on which nobody spoke keeps it no
+// longer than one that is silent, and may say no more.
+func TestMediaOfTheCallerIsNoWord(t *testing.T) {
+	net := newNetwork(t, 3, "AB BC")
+	caller, called, _, id := net.call(0, 2)
+	for range 20 {
+		for _, n := range net.nodes {
+			n.table.Used(id, n.media[id][0], net.now)
+		}
+		caller.message(id, "x")
+		net.run(2 * time.Second)
+	}
+	net.empty("after 40 s of a caller alone")
+	if n := len(called.said); n > 11 {
+		t.Errorf("%d things came", n)
+	}
+}
+
+// TestStrangersTakeTurns: of what is said to somebody before an answer one thing is under way, and those who
+// bring something take turns; what is said on a path with an answer waits for nothing. Who is gone before its
+// offer's turn is not named at all.
+func TestStrangersTakeTurns(t *testing.T) {
+	net := newNetwork(t, 3, "AB CB")
+	good, victim, _, id := net.call(0, 1)
+	victim.message(id, "here")
+	net.run(time.Second)
+	slow := net.nodes[1]
+	slow.acks = time.Second
+	var ids []wire.PathID
+	for i := range 2 { // ten offers, each with four messages
+		g := net.nodes[2].client(byte(100+i), uint64(100+i))
+		for j := range 5 {
+			ids = append(ids, g.forward(seedOf(10*i+j), 1, victim.who.Fingerprint()))
+			for range 4 {
+				g.message(ids[len(ids)-1], "stranger")
+			}
+		}
+	}
+	net.run(1500 * time.Millisecond)
+	other := net.nodes[0].client(7, 77)
+	mine := other.forward(seedOf(1000), 1, victim.who.Fingerprint())
+	other.message(mine, "cancel")
+	good.message(id, "hold")
+	net.run(100 * time.Millisecond)
+	if n := len(victim.offers); n != 3 || !slices.Equal(victim.said, []string{"hold"}) {
+		t.Errorf("%d offers, and %q", n, victim.said)
+	}
+	net.run(4 * time.Second)
+	offered := func(id wire.PathID) bool {
+		return slices.ContainsFunc(victim.offers, func(f wire.CallForward) bool { return f.Path() == id })
+	}
+	if !offered(mine) || !slices.Contains(victim.said, "cancel") {
+		t.Errorf("%d offers and %q came before those of one who waits", len(victim.offers), victim.said)
+	}
+	last := ids[slices.IndexFunc(ids, func(id wire.PathID) bool { return !offered(id) })]
+	for _, g := range net.nodes[2].sessions { // of the other one it is no end
+		g.says(wire.UrgentCallEnd, &wire.CallEnd{Path: last, Generation: 1})
+	}
+	net.run(time.Minute)
+	ended := func(e wire.CallEnd) bool { return e.Path == last }
+	if offered(last) || slices.ContainsFunc(victim.ends, ended) {
+		t.Error("one that was over before its turn was named")
+	}
+	if len(victim.offers) != 11 {
+		t.Errorf("%d offers in the end", len(victim.offers))
+	}
+}
