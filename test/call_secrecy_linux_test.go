@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"crypto/hpke"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
 	"syscall"
 
+	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -53,23 +55,133 @@ func (c *callOver) learnSecrets() {
 		c.t.Fatalf("the entry in the offer: %v", err)
 	}
 	n.add("anna's entry", offer[108:140])
+	answer := c.entryIn(c.caller.process, c.bert, entry.Room)
 	n.add("anna's join key", c.caller.joinKey(entry.JoinKey[:]).Bytes())
+	n.add("bert's join key", c.called.joinKey(must(wire.ParseCallEntry(answer)).JoinKey[:]).Bytes())
 	for _, who := range []string{"caller", "called"} {
 		key := must(opened.Export("wzp/1 call "+who, 28))
 		n.add("the key of what the "+who+" says", key[:16])
 	}
-	secret := offer[74:106]
-	n.add("the room's media key", mediaKey(secret, entry.Room))
-	n.add("the room's member key", memberKey(secret, entry.Room))
-	n.spell("the room's name", []byte(entry.Room))
+	c.learnRoom(entry.Room, offer[74:106], [][]byte{offer[108 : 108+size], answer})
+}
+
+// learnRoom finds the keys of a call's room, and wants both ends to hold what they have in common. entries are
+// theirs, the caller's first.
+func (c *callOver) learnRoom(room string, secret []byte, entries [][]byte) {
+	c.t.Helper()
+	n := &c.needles
+	n.add("the room's media key", mediaKey(secret, room))
+	n.add("the room's member key", memberKey(secret, room))
+	n.spell("the room's name", []byte(room))
+	both := []wire.EntryHash{wire.HashEntry(entries[0]), wire.HashEntry(entries[1])}
+	held := []string{"the room secret", "the path seed", "the room's name",
+		c.learnSenderKeys("anna", c.caller, c.anna, both, 0, secret, room),
+		c.learnSenderKeys("bert", c.called, c.bert, both, 1, secret, room)}
 	for who, one := range map[string]*client{"caller": c.caller, "called": c.called} {
 		found, _ := one.holds(n)
-		for _, name := range []string{"the room secret", "the path seed", "the room's name"} {
+		for _, name := range held {
 			if !found[name] {
 				c.t.Errorf("the %s's memory does not hold %s: the search is no good", who, name)
 			}
 		}
 	}
+}
+
+// entryIn finds somebody's entry for the room of a call in the memory of a process.
+//
+//	version (1) || flags (1) || room length (1) || room || name length (1) || name
+//	|| identity, relay, commitment, join key, room proof (32 each) || signature (64)
+func (c *callOver) entryIn(p *process, who person, room string) (entry []byte) {
+	c.t.Helper()
+	begin := append([]byte{1, 1, byte(len(room))}, room...)
+	p.readMemory(wire.MaxEntry, func(b []byte, _ bool) {
+		for ; entry == nil; b = b[1:] {
+			i := bytes.Index(b, begin)
+			if i < 0 || i+len(begin) >= len(b) {
+				return
+			}
+			b = b[i:]
+			size := len(begin) + 1 + int(b[len(begin)]) + 5*32 + 64
+			if size > len(b) {
+				continue
+			}
+			if e, err := wire.ParseCallEntry(b[:size]); err == nil && e.Identity == who.identity().Public() {
+				entry = bytes.Clone(b[:size])
+			}
+		}
+	})
+	if entry == nil {
+		c.t.Fatal("an entry is not in the memory of who got it")
+	}
+	return entry
+}
+
+// learnSenderKeys finds the keys that an end of a call encrypts its media with: what it has signed says their
+// hashes, and its memory holds what has these. both are the hashes of the entries, the caller's first, and
+// which is the end's own. It returns the names of the keys, which both ends hold.
+func (c *callOver) learnSenderKeys(who string, one *client, p person, both []wire.EntryHash, which int,
+	secret []byte, room string) (name string) {
+	c.t.Helper()
+	newest := uint32(0)
+	headers := one.keyHeaders(p, both, which)
+	one.readMemory(32, func(b []byte, writable bool) {
+		for i := 0; writable && len(headers) > 0 && i+32 <= len(b); i += 16 { // as Go allocates them
+			if b[i] == b[i+1] && b[i] == b[i+2] {
+				continue // nearly all that is no key
+			}
+			for _, w := range [][]byte{b[i:][:16], b[i:][:32]} { // fresh, ratcheted
+				hash := sha256.Sum256(w)
+				h, ok := headers[hash]
+				if !ok {
+					continue
+				}
+				delete(headers, hash)
+				m := material{suite: uint16(h.Suite), step: h.Epoch & 15, w: bytes.Clone(w)}
+				c.needles.addTalker(who, m, h.Epoch>>4, both[which].Member(), []uint8{0}, secret, room)
+				if h.Number > newest {
+					newest, name = h.Number, fmt.Sprintf("%s's key %d/%d", who, h.Epoch>>4, m.step)
+				}
+			}
+		}
+	})
+	if newest == 0 {
+		c.t.Errorf("%s's memory holds none of the keys for what %s says", who, who)
+	}
+	return name
+}
+
+// keyHeaders finds what an end of a call has signed about its sender keys, in its memory, by the hash of a
+// key. Where the hash of the entries is known, there is the rest:
+//
+//	suite (1) || key number (4) || epoch (1) || first CTR (varint) || SHA-256(key) (32)
+//	|| SHA-256 of the sorted hashes of both entries (32) || signature (64)
+func (p *process) keyHeaders(who person, both []wire.EntryHash, which int) map[[32]byte]wire.KeyHeader {
+	p.t.Helper()
+	const before, after = 1 + 4 + 1 + 8 + 32, 32 + 64
+	sorted := slices.SortedFunc(slices.Values(both), func(a, b wire.EntryHash) int {
+		return bytes.Compare(a[:], b[:])
+	})
+	digest := sha256.Sum256(slices.Concat(sorted[0][:], sorted[1][:]))
+	headers := make(map[[32]byte]wire.KeyHeader)
+	p.readMemory(before+after, func(b []byte, _ bool) {
+		for from := 0; ; from++ {
+			i := bytes.Index(b[from:], digest[:])
+			if from += i; i < 0 || from+after > len(b) {
+				return
+			}
+			for size := before - 7; size <= min(before, from); size++ {
+				signed, signature := b[from-size:][:size+32], b[from+32:][:64]
+				if identity.Verify(who.identity().Public(), "sender key", signature, both[which][:], signed) {
+					headers[[32]byte(signed[size-32:])] = wire.KeyHeader{Suite: signed[0], Epoch: signed[5],
+						Number: binary.BigEndian.Uint32(signed[1:])}
+				}
+			}
+		}
+	})
+	if len(headers) == 0 {
+		p.t.Error("there is nothing about a sender key in the memory of who made it: the search is no good")
+	}
+	return headers
 }
 
 // after returns size bytes that follow something in the memory of a process, nil if it is not there.
