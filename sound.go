@@ -84,6 +84,13 @@ type SoundConfig struct {
 	Changed func(lost error)
 }
 
+// FindMicrophone returns the microphone with a name (see [SoundConfig]), or the default one for "", without
+// opening it.
+func FindMicrophone(name string) (SoundDevice, error) {
+	info, err := audio.FindMicrophone("", name)
+	return SoundDevice(info), public(err)
+}
+
 // OpenMicrophone returns a microphone of PulseAudio or PipeWire.
 func OpenMicrophone(config SoundConfig) (Source, error) {
 	device, err := config.find("microphone")

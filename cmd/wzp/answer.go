@@ -3,9 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
-
-	"golang.org/x/term"
 
 	"github.com/wzp-voice/wzp"
 )
@@ -21,9 +18,6 @@ type answerCmd struct {
 func (c *answerCmd) Run(ctx context.Context) (err error) {
 	if err := c.check(); err != nil {
 		return err
-	}
-	if c.PTT && !c.Auto {
-		return usagef("--ptt takes the keys that answer a call: add --auto")
 	}
 	contacts, err := c.contactsFlag.open()
 	if err != nil {
@@ -44,18 +38,10 @@ func (c *answerCmd) Run(ctx context.Context) (err error) {
 	}
 	stay := &stay{talkFlags: &c.talkFlags, out: out, stays: true}
 	defer func() { err = errors.Join(err, stay.close()) }()
-	if err := stay.openQuietly(); err != nil {
+	if err := stay.openForCalls(); err != nil {
 		return err
 	}
 	p := &phone{stay: stay, contacts: contacts, auto: c.Auto}
-	p.sound = func() (err error) { // a microphone is open in calls only
-		p.source, err = c.openIn(out)
-		return err
-	}
-	if !c.PTT && c.In != stdio && term.IsTerminal(int(os.Stdin.Fd())) {
-		p.keys()
-		defer out.restoreTerminal()
-	}
 	return p.run(ctx, config, wzp.LineConfig{Available: true, Contacts: contacts, Anybody: c.Anybody,
 		DoNotDisturb: c.Quiet, EventLog: stay.eventLog})
 }

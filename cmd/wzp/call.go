@@ -3,11 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
 	"sync"
 	"sync/atomic"
-
-	"golang.org/x/term"
 
 	"github.com/wzp-voice/wzp"
 	"github.com/wzp-voice/wzp/identity"
@@ -42,14 +39,10 @@ func (c *callCmd) Run(ctx context.Context) (err error) {
 	}
 	stay := &stay{talkFlags: &c.talkFlags, out: out}
 	defer func() { err = errors.Join(err, stay.close()) }()
-	if err := stay.open(); err != nil {
+	if err := stay.openForCalls(); err != nil {
 		return err
 	}
 	p := &phone{stay: stay, contacts: contacts, calling: &who}
-	if !c.PTT && c.In != stdio && term.IsTerminal(int(os.Stdin.Fd())) {
-		p.keys()
-		defer out.restoreTerminal()
-	}
 	return p.run(ctx, config, wzp.LineConfig{Contacts: contacts, EventLog: stay.eventLog})
 }
 
@@ -72,28 +65,33 @@ type phone struct {
 	contacts *identity.Contacts
 	calling  *identity.Contact // whom to call, and then end; nil: we answer
 	auto     bool              // answer whatever rings
-	sound    func() error      // opens what is said in a call; nil: it is open
 
 	line    *wzp.Line
-	current wzp.Call // the call that rings or is up
-	pressed chan byte
-	holds   bool // of current, by us
-	mutes   bool // likewise
+	pressed chan byte // keys; nil: there are none
 	talks   sync.WaitGroup
-	ended   chan error // of a call's conversation
+	failed  chan error // why a conversation ended, if that was no end of a call
 	total   summary    // of the calls that are over
+
+	current *wzp.Call // the call that rings or is up; nil: there is none
+	holds   bool      // by us; of current, as what follows
+	mutes   bool      // by us
 }
 
 // run opens the line, and ends with the call that was made, or when it is told to.
 func (p *phone) run(ctx context.Context, config wzp.Config, how wzp.LineConfig) error {
+	ctx, noKeys := p.keys(ctx)
+	defer noKeys()
 	enter := func(ctx context.Context, client *wzp.Client) (err error) {
 		p.line, err = client.OpenLine(ctx, how)
 		return err
 	}
 	return p.connect(ctx, config, enter, func(client *wzp.Client) error {
-		p.saying = new(atomic.Pointer[wzp.Publication])
-		p.out.lineOpen(client.Identity().Fingerprint(), how.Available)
-		p.ended = make(chan error, 1)
+		p.failed = make(chan error, 1)
+		p.forgetKeys()
+		p.out.lineOpen(client.Identity().Fingerprint(), how)
+		if how.Available && !how.DoNotDisturb && !p.auto && p.pressed == nil {
+			p.out.noKeys()
+		}
 		err := p.follow(ctx)
 		err = errors.Join(err, p.line.Close())
 		p.talks.Wait()
@@ -109,7 +107,7 @@ func (p *phone) follow(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		p.current = *call
+		p.begin(*call)
 		p.out.calling(p.calling)
 	}
 	events := make(chan wzp.LineEvent)
@@ -130,14 +128,10 @@ func (p *phone) follow(ctx context.Context) error {
 			return nil
 		case err := <-p.out.gone:
 			return err
-		case key, ok := <-p.pressed:
-			if !ok || p.press(key) {
-				return nil
-			}
-		case err := <-p.ended: // there is nothing more to say, or --for is over
-			if err != nil || p.calling != nil {
-				return err
-			}
+		case key := <-p.pressed:
+			p.press(key)
+		case err := <-p.failed:
+			return err
 		case e, ok := <-events:
 			if !ok {
 				return nil
@@ -164,7 +158,8 @@ func (p *phone) happened(ctx context.Context, e wzp.LineEvent) (over bool, err e
 	case wzp.CallRings:
 		p.out.callLine("ringing", p.calling.Name, e.Call, "It rings.")
 	case wzp.CallUp:
-		return false, p.talk(ctx, e)
+		err := p.talk(ctx, e)
+		return err != nil, err
 	case wzp.CallHeld:
 		p.holds = e.ByUs
 		p.out.held(e)
@@ -196,25 +191,42 @@ func (p *phone) happened(ctx context.Context, e wzp.LineEvent) (over bool, err e
 
 // rings handles an incoming call.
 func (p *phone) rings(call wzp.Call) {
-	p.current = call
+	p.begin(call)
 	key, _ := call.Person()
-	p.out.incoming(p.contact(key), call, p.auto)
+	p.out.incoming(p.contact(key), call, p.pressed != nil && !p.auto)
 	if p.auto {
 		p.answer()
 	}
 }
 
-// answer answers the call that rings.
+// begin notes the call that there is now.
+func (p *phone) begin(call wzp.Call) {
+	p.current, p.holds, p.mutes = &call, false, false
+	p.saying = new(atomic.Pointer[wzp.Publication])
+}
+
+// answer answers the call that rings, if one does. What is said is opened for it.
 func (p *phone) answer() {
-	if p.sound != nil {
-		if err := p.sound(); err != nil {
-			p.out.print(line{Event: "warning", Code: "sound", Text: err.Error(),
-				human: "The call is not answered: " + err.Error() + "."})
-			_ = p.current.HangUp() // it may have ended
-			return
-		}
+	call := p.current
+	if call == nil || !call.Incoming() || call.Room() != nil || p.source != nil {
+		return
 	}
-	_ = p.current.Answer() // or it has just ended, as an event says
+	var err error
+	if p.source, err = p.openIn(p.out); err != nil {
+		p.out.print(line{Event: "warning", Code: "sound", Text: err.Error(),
+			human: "The call is not answered: " + err.Error() + "."})
+		_ = call.HangUp() // it may have ended
+		return
+	}
+	if call.Answer() != nil { // it has just ended, as an event says
+		p.closeIn()
+	}
+}
+
+// closeIn closes what would be said.
+func (p *phone) closeIn() {
+	closeSource(p.source)
+	p.source = nil
 }
 
 // contact is what we call somebody; empty of who is no contact.
@@ -226,19 +238,31 @@ func (p *phone) contact(key identity.PublicKey) string {
 	return c.Name
 }
 
-// talk talks in a call that is up, beside what else happens on the line.
-func (p *phone) talk(ctx context.Context, e wzp.CallUp) error {
-	key, _ := e.Call.Person()
-	p.current = e.Call
-	p.holds, p.mutes = false, false
+// talk talks in a call that is up, beside what else happens on the line. Who has called opens what is said
+// only now.
+func (p *phone) talk(ctx context.Context, e wzp.CallUp) (err error) {
+	if p.current == nil || *p.current != e.Call {
+		p.begin(e.Call)
+	}
+	if p.source == nil {
+		if p.source, err = p.openIn(p.out); err != nil {
+			return err
+		}
+	}
 	s := &stay{talkFlags: p.talkFlags, out: p.out, source: p.source, play: p.play, room: e.Room,
 		stays: p.stays, saying: p.saying, summed: p.total.add}
-	p.out.callUp(p.contact(key), e)
+	p.source = nil // it is s that closes it
+	key, _ := e.Call.Person()
+	p.out.callUp(p.contact(key), e, p.keysOfCall())
 	p.talks.Go(func() {
 		defer p.out.rescue()
+		defer closeSource(s.source)
 		err := s.converse(ctx)
+		if err == nil || errors.Is(err, wzp.ErrCallFailed) || errors.Is(err, wzp.ErrRoomOver) {
+			return // the call is over, as an event says
+		}
 		select {
-		case p.ended <- err:
+		case p.failed <- err:
 		default: // the program is about to end
 		}
 	})
@@ -248,7 +272,12 @@ func (p *phone) talk(ctx context.Context, e wzp.CallUp) error {
 // callEnded handles the end of a call. over: it was the one that we made.
 func (p *phone) callEnded(e wzp.CallEnded) (over bool, err error) {
 	p.out.callEnded(e)
-	if p.calling == nil || e.Call != p.current {
+	if p.current == nil || e.Call != *p.current {
+		return false, nil
+	}
+	p.current = nil
+	p.closeIn()
+	if p.calling == nil {
 		return false, nil
 	}
 	switch e.Outcome {

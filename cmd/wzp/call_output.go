@@ -23,12 +23,27 @@ type callFields struct {
 }
 
 // lineOpen says that calls can be made, and taken.
-func (o *joinOutput) lineOpen(f identity.Fingerprint, takes bool) {
+func (o *joinOutput) lineOpen(f identity.Fingerprint, how wzp.LineConfig) {
 	l := line{Event: "line", Relay: o.relay, Fingerprint: f.String()}
-	if takes {
-		l.human = fmt.Sprintf("Your contacts can call you, by %s. Your fingerprint is %s.", o.relay, f)
+	who := "Your contacts"
+	if how.Anybody {
+		who = "Anybody"
+	}
+	switch {
+	case how.DoNotDisturb:
+		l.human = fmt.Sprintf("Nobody rings, and who calls by %s is shown. Your fingerprint is %s. "+
+			"Ctrl-C ends that.", o.relay, f)
+	case how.Available:
+		l.human = fmt.Sprintf("%s can call you, by %s. Your fingerprint is %s. Ctrl-C ends that.", who,
+			o.relay, f)
 	}
 	o.print(l)
+}
+
+// noKeys says that nothing that rings can be answered.
+func (o *joinOutput) noKeys() {
+	const text = "no call is answered, for no key can be pressed here: run it in a terminal, or add --auto"
+	o.print(line{Event: "warning", Code: "keys", Text: text, human: "Note: " + text + "."})
 }
 
 func (o *joinOutput) calling(who *identity.Contact) {
@@ -58,20 +73,21 @@ func personLine(event string, call wzp.Call) line {
 	return l
 }
 
-// incoming says that somebody calls, whom we call contact if it is one.
-func (o *joinOutput) incoming(contact string, call wzp.Call, auto bool) {
+// incoming says that somebody calls, whom we call contact if it is one. keys: it can be answered by one.
+func (o *joinOutput) incoming(contact string, call wzp.Call, keys bool) {
 	_, name := call.Person()
 	human := shownName(cmp.Or(contact, name)) + " calls."
-	if !auto {
+	if keys {
 		human += " Press a to answer, d to decline."
 	}
 	o.callLine("incoming", contact, call, human)
 }
 
-func (o *joinOutput) callUp(contact string, e wzp.CallUp) {
+// callUp says that a call is up, and what keys do in it.
+func (o *joinOutput) callUp(contact string, e wzp.CallUp, keys string) {
 	key, name := e.Call.Person()
-	o.callLine("call_up", contact, e.Call, fmt.Sprintf("You talk with %s (%s).",
-		shownName(cmp.Or(contact, name)), key.Fingerprint()))
+	o.callLine("call_up", contact, e.Call, fmt.Sprintf("You talk with %s (%s).%s",
+		shownName(cmp.Or(contact, name)), key.Fingerprint(), keys))
 }
 
 func (o *joinOutput) callEnded(e wzp.CallEnded) {

@@ -28,7 +28,7 @@ type talkFlags struct {
 	Mic     string        `placeholder:"NAME" help:"The microphone to take, by its name or title, or a part of it."`
 	Speaker string        `placeholder:"NAME" help:"The loudspeaker to take, likewise."`
 
-	PTT  bool   `name:"ptt" help:"Push to talk: start muted; the space bar opens and closes the microphone, H raises and lowers your hand."`
+	PTT  bool   `name:"ptt" help:"Push to talk: start muted; the space bar opens and closes the microphone. In a room, H raises and lowers your hand."`
 	Name string `placeholder:"NAME" help:"Shown to others."`
 
 	relayKeyFlags
@@ -158,6 +158,14 @@ func (s *stay) open() (err error) {
 	return s.openQuietly()
 }
 
+// openForCalls is open but for what is said, which is open in calls only: it is seen whether it can be.
+func (s *stay) openForCalls() error {
+	if err := s.findIn(); err != nil {
+		return err
+	}
+	return s.openQuietly()
+}
+
 // openQuietly is open but for what is said.
 func (s *stay) openQuietly() (err error) {
 	if s.play, s.closeOut, err = s.openOut(s.out); err != nil {
@@ -254,8 +262,11 @@ func (s *stay) say() (*wzp.Publication, error) {
 	if s.saying != nil {
 		s.saying.Store(p)
 	}
-	if s.PTT {
+	switch {
+	case s.PTT && s.saying == nil:
 		s.pushToTalk(p)
+	case s.PTT: // who asks has the keys
+		s.out.talking(false)
 	}
 	return p, nil
 }

@@ -122,8 +122,11 @@ func (o *joinOutput) print(l line) {
 	o.written(o.w.Write(append(b, '\n')))
 }
 
-// restoreTerminal ends raw mode.
-func (o *joinOutput) restoreTerminal() { o.terminal.Swap(nil).restore() }
+// restoreTerminal ends raw mode. When it returns the terminal is as it was, whoever does that.
+func (o *joinOutput) restoreTerminal() {
+	o.terminal.Load().restore()
+	o.terminal.Store(nil)
+}
 
 // rescue is deferred by every goroutine of a call: one that panics gives the terminal back and leaves before
 // the program crashes, for others would see us for another minute, and who sits here would see nothing of
@@ -310,8 +313,11 @@ func shownName(name string) string {
 // talking says that push-to-talk was switched.
 func (o *joinOutput) talking(on bool) {
 	human := "Muted. Press space to talk, h to raise your hand."
-	if on {
+	switch {
+	case on:
 		human = "Transmitting. Press space to stop."
+	case o.call:
+		human = "Muted. Press space to talk."
 	}
 	o.print(line{Event: "talking", Talking: &on, human: human})
 }

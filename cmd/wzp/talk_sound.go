@@ -28,6 +28,17 @@ func (c *talkFlags) openIn(out *joinOutput) (wzp.Source, error) {
 	return openSource(c.In)
 }
 
+// findIn fails as openIn would, and opens no microphone.
+func (c *talkFlags) findIn() error {
+	if c.In == "mic" {
+		_, err := wzp.FindMicrophone(c.Mic)
+		return soundError(c.Mic, err)
+	}
+	source, err := openSource(c.In) // of a pipe it opens nothing before it is read
+	closeSource(source)
+	return err
+}
+
 // openSource opens any --in but a microphone; nil for none.
 func openSource(in string) (wzp.Source, error) {
 	kind, hz, _ := strings.Cut(in, ":")

@@ -92,6 +92,24 @@ func FindDevice(kind, meant string, devices []DeviceInfo) (name string, err erro
 	return "", noDevice(kind, meant)
 }
 
+// FindMicrophone returns the microphone that people mean, the default one by "", without opening it.
+func FindMicrophone(server, meant string) (DeviceInfo, error) {
+	mics, _, err := Devices(server)
+	switch {
+	case err != nil:
+		return DeviceInfo{}, err
+	case len(mics) == 0:
+		return DeviceInfo{}, deviceError("microphone", "--in", Device{Name: meant}, proto.ErrNoSuchEntity)
+	case meant == "":
+		return mics[0], nil
+	}
+	name, err := FindDevice("microphone", meant, mics)
+	if err != nil {
+		return DeviceInfo{}, err
+	}
+	return mics[slices.IndexFunc(mics, func(d DeviceInfo) bool { return d.Name == name })], nil
+}
+
 func noDevice(kind, name string) error {
 	return noDeviceError(fmt.Sprintf("no %s named %q: `wzp join --devices` lists those that are there", kind,
 		name))

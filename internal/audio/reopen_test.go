@@ -232,7 +232,16 @@ func TestDevices(t *testing.T) {
 			t.Errorf("%q is %q, %v; want %q", meant, got, err, want)
 		}
 	}
+	for meant, want := range map[string]string{"": mics[0].Name, "headset": "headset.monitor", "none": ""} {
+		if got, err := FindMicrophone(server, meant); got.Name != want ||
+			errors.Is(err, ErrNoDevice) != (want == "") {
+			t.Errorf("the microphone %q is %+v, %v; want %q", meant, got, err, want)
+		}
+	}
 	if _, _, err := Devices("unix:/nowhere"); !errors.As(err, new(*NoSoundServerError)) {
+		t.Error(err)
+	}
+	if _, err := FindMicrophone("unix:/nowhere", ""); !errors.As(err, new(*NoSoundServerError)) {
 		t.Error(err)
 	}
 }
