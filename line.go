@@ -169,9 +169,6 @@ func (c Call) Mute(on bool) error { return public(c.engine.Mute(on)) }
 // [TransferOver]. Both calls are up, and one is held.
 func (c Call) Transfer(to *Call) error { return public(c.engine.Transfer(to.engine)) }
 
-// Consent answers [ConsentAsked].
-func (c Call) Consent(yes bool) error { return public(c.engine.Consent(yes)) }
-
 // Outcome says how a call ended.
 type Outcome string
 
@@ -228,23 +225,27 @@ type CallSilent struct {
 	Silent bool
 }
 
-// ConsentAsked says that the other end wants to have somebody call us, whom it talks with: see
-// [Call.Consent].
+// ConsentAsked says that the other end wants to have somebody call us, whom it talks with. It waits for an
+// answer for a minute, and asks nothing else meanwhile.
 type ConsentAsked struct {
 	Call   Call
 	Person identity.PublicKey
 }
 
-// TransferAsked says that the other end wants us to go on with somebody who agreed to it.
+// Accept answers yes or no. If yes, a call of that person within a minute is answered without a ring, unless
+// this call is hung up or nobody is to be disturbed.
+func (e ConsentAsked) Accept(yes bool) error { return public(e.Call.engine.Consent(e.Person, yes)) }
+
+// TransferAsked says that the other end wants us to go on with somebody who agreed to it. It waits as with
+// [ConsentAsked].
 type TransferAsked struct {
 	Call   Call
 	Person identity.PublicKey
-	engine *call.Call
 }
 
 // Accept answers yes or no. If yes, next is the call that we go on with.
 func (e TransferAsked) Accept(yes bool) (next *Call, err error) {
-	engine, err := e.engine.AcceptTransfer(yes, e.Person)
+	engine, err := e.Call.engine.AcceptTransfer(e.Person, yes)
 	if err != nil || engine == nil {
 		return nil, public(err)
 	}
@@ -327,7 +328,7 @@ func lineEvent(e call.LineEvent) LineEvent {
 	case call.ConsentAsked:
 		return ConsentAsked{Call{e.Call}, e.Person}
 	case call.TransferAsked:
-		return TransferAsked{Call{e.Call}, e.Person, e.Call}
+		return TransferAsked{Call{e.Call}, e.Person}
 	case call.TransferOver:
 		return TransferOver{Call{e.From}, e.Done}
 	case call.CallEnded:

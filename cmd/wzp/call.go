@@ -168,7 +168,7 @@ func (p *phone) happened(ctx context.Context, e wzp.LineEvent) (over bool, err e
 	case wzp.CallSilent:
 		p.out.silent(e)
 	case wzp.ConsentAsked: // nobody is here to ask
-		_ = e.Call.Consent(false)
+		_ = e.Accept(false)
 	case wzp.TransferAsked:
 		_, _ = e.Accept(false)
 	case wzp.CallEnded:

@@ -120,16 +120,16 @@ func (c *Call) Transfer(to *Call) error {
 	return c.do(func(m *signalling.Line, now time.Time) error { return m.Transfer(c.id, to.id, now) })
 }
 
-// Consent answers ConsentAsked.
-func (c *Call) Consent(yes bool) error {
-	return c.do(func(m *signalling.Line, now time.Time) error { return m.Consent(c.id, yes, now) })
+// Consent answers ConsentAsked of somebody.
+func (c *Call) Consent(who identity.PublicKey, yes bool) error {
+	return c.do(func(m *signalling.Line, now time.Time) error { return m.Consent(c.id, who, yes, now) })
 }
 
-// AcceptTransfer answers TransferAsked. If we go on with the other one, that is another call.
-func (c *Call) AcceptTransfer(yes bool, who identity.PublicKey) (next *Call, err error) {
+// AcceptTransfer answers TransferAsked of somebody. If we go on with them, that is another call.
+func (c *Call) AcceptTransfer(who identity.PublicKey, yes bool) (next *Call, err error) {
 	c.line.tell(func(m *signalling.Line, now time.Time) {
 		var id signalling.ID
-		if id, err = m.AcceptTransfer(c.id, yes, now); err == nil && yes {
+		if id, err = m.AcceptTransfer(c.id, who, yes, now); err == nil && yes {
 			next = c.line.newCallLocked(id, who, "", false)
 		}
 	})

@@ -65,8 +65,7 @@ type call struct {
 	silence silence
 	parting time.Time // we go on with another: when this call is hung up at the latest; zero: we do not
 
-	consentAsked  *consentAsked
-	transferAsked *transferAsked
+	question *question // that the other asked last; nil: none
 }
 
 func (l *Line) newCall(caller bool, now time.Time) *call {

@@ -27,6 +27,7 @@ var (
 	ErrSeen    = errors.New("signalling: an offer came before")
 	ErrFlood   = errors.New("signalling: too many offers come")
 	ErrConsent = errors.New("signalling: a transfer without the third's consent")
+	ErrAsked   = errors.New("signalling: another question before the last one is answered, or too soon")
 	ErrChosen  = errors.New("signalling: the caller confirms an answer that is not ours")
 )
 

@@ -83,8 +83,10 @@ func (p *person) something(n int) {
 			}
 		case 16, 17:
 			for _, c := range slices.Clone(l.calls) {
-				l.Consent(c.id, w.rng.IntN(4) > 0, w.now)
-				l.AcceptTransfer(c.id, w.rng.IntN(4) > 0, w.now)
+				if a := c.question; a != nil {
+					l.Consent(c.id, a.person, w.rng.IntN(4) > 0, w.now)
+					l.AcceptTransfer(c.id, a.person, w.rng.IntN(4) > 0, w.now)
+				}
 				l.Answer(c.id, w.now)
 			}
 		case 18:

@@ -25,6 +25,11 @@ const (
 	transferEvery = 3 * time.Second // something is said again
 	partTime      = 5 * time.Second // transferred: how long the first may take to hang up
 	maxConsents   = 8
+
+	// How long a question of the other's waits for our user, which is longer than the other asks it; and how
+	// soon it may have another one.
+	questionTime  = transferTime + 10*time.Second
+	questionEvery = 10 * time.Second
 )
 
 // consent is one that we gave.
@@ -34,17 +39,47 @@ type consent struct {
 	via    *call // with who asked
 }
 
-// consentAsked is what the other asked us last, and our answer: nil if there is none yet.
-type consentAsked struct {
+// question is what the other asked us last: whether somebody may call us (SignalConsentWanted), or whether we
+// go on with them (SignalTransfer). There is one at a time, so that an answer is to what the user sees.
+type question struct {
+	kind   wire.SignalType
 	person identity.PublicKey
-	call   wire.CallID
-	answer *wire.Signal
+	call   wire.CallID // of SignalConsentWanted
+	at     time.Time
+	answer *wire.Signal // nil: there is none yet
 }
 
-// transferAsked is likewise to whom it wants to transfer us.
-type transferAsked struct {
-	person identity.PublicKey
-	answer *wire.Signal
+// asks notes a question of the other's, and reports whether our user is to be asked. Asked again of the same,
+// the answer holds.
+func (c *call) asks(kind wire.SignalType, person identity.PublicKey, of wire.CallID, now time.Time) bool {
+	if q := c.question; q != nil && now.Sub(q.at) < questionTime {
+		switch {
+		case q.kind == kind && q.person == person && q.call == of:
+			if q.answer != nil {
+				c.chosen.say(q.answer, now)
+			}
+			return false
+		case q.answer == nil || now.Sub(q.at) < questionEvery:
+			c.line.refuse(ErrAsked)
+			return false
+		}
+	}
+	c.question = &question{kind: kind, person: person, call: of, at: now}
+	return true
+}
+
+// asked returns the call whose other end has asked that of somebody, and waits for the answer.
+func (l *Line) asked(id ID, kind wire.SignalType, person identity.PublicKey, now time.Time) (*call, error) {
+	c, err := l.with(id, Open)
+	if err != nil {
+		return nil, err
+	}
+	q := c.question
+	open := q != nil && q.answer == nil && now.Sub(q.at) < questionTime
+	if !open || q.kind != kind || q.person != person {
+		return nil, ErrState
+	}
+	return c, nil
 }
 
 // transfer is one that we want.
@@ -122,40 +157,35 @@ func (c *call) transferSignal(s *wire.Signal, now time.Time) {
 	}
 }
 
-// consentWanted notes that the other asks us to take a call of somebody. Asked again of the same, the answer
-// holds.
+// consentWanted notes that the other asks us to take a call of somebody.
 func (c *call) consentWanted(s *wire.Signal, now time.Time) {
-	a := c.consentAsked
 	self := c.line.config.Identity.Public()
 	switch {
 	case s.Person == self || s.Person == c.other:
 		c.line.refuse(ErrConsent)
-	case a == nil || a.person != s.Person || a.call != s.Call:
-		c.consentAsked = &consentAsked{person: s.Person, call: s.Call}
+	case c.asks(s.Type, s.Person, s.Call, now):
 		c.line.emit(ConsentAsked{c.id, s.Person})
-	case a.answer != nil:
-		c.chosen.say(a.answer, now)
 	}
 }
 
-// Consent answers ConsentAsked. If it is a yes, a call of that person within a minute is answered without a
-// ring.
-func (l *Line) Consent(id ID, yes bool, now time.Time) error {
-	c, err := l.with(id, Open)
-	if err != nil || c.consentAsked == nil || c.consentAsked.answer != nil {
-		return ErrState
+// Consent answers ConsentAsked, of that person. If it is a yes, a call of theirs within a minute is answered
+// without a ring.
+func (l *Line) Consent(id ID, person identity.PublicKey, yes bool, now time.Time) error {
+	c, err := l.asked(id, wire.SignalConsentWanted, person, now)
+	if err != nil {
+		return err
 	}
-	a := c.consentAsked
-	a.answer = &wire.Signal{Type: wire.SignalConsent, Accepted: yes}
+	q := c.question
+	q.answer = &wire.Signal{Type: wire.SignalConsent, Accepted: yes}
 	if yes {
-		a.answer.Consent.Expiry = expiry(now, transferTime)
-		a.answer.Consent.Sign(l.config.Identity, c.other, a.person, a.call)
-		l.consents = append(l.consents, consent{a.person, now.Add(transferTime), c})
+		q.answer.Consent.Expiry = expiry(now, transferTime)
+		q.answer.Consent.Sign(l.config.Identity, c.other, q.person, q.call)
+		l.consents = append(l.consents, consent{q.person, now.Add(transferTime), c})
 		if len(l.consents) > maxConsents {
 			l.consents = slices.Delete(l.consents, 0, 1)
 		}
 	}
-	c.chosen.say(a.answer, now)
+	c.chosen.say(q.answer, now)
 	return nil
 }
 
@@ -204,38 +234,32 @@ func (l *Line) consented(s *wire.Signal, now time.Time) {
 
 // transferWanted notes that the other wants us to call somebody, if that one has agreed to it.
 func (c *call) transferWanted(s *wire.Signal, now time.Time) {
-	a := c.transferAsked
 	self := c.line.config.Identity.Public()
 	switch {
 	case s.Person == self || s.Person == c.other || !inTime(s.Consent.Expiry, now, transferTime) ||
 		!s.Consent.Verify(s.Person, c.other, self, c.callID):
 		c.line.refuse(ErrConsent)
 		c.chosen.sayBare(wire.SignalTransferAck, now)
-		return
-	case a == nil || a.person != s.Person:
-		c.transferAsked = &transferAsked{person: s.Person}
+	case c.asks(s.Type, s.Person, wire.CallID{}, now):
 		c.line.emit(TransferAsked{c.id, s.Person})
-	case a.answer != nil:
-		c.chosen.say(a.answer, now)
 	}
 }
 
-// AcceptTransfer answers TransferAsked. If it is a yes, it returns our call to the third.
-func (l *Line) AcceptTransfer(id ID, yes bool, now time.Time) (ID, error) {
-	c, err := l.with(id, Open)
-	if err != nil || c.transferAsked == nil || c.transferAsked.answer != nil {
-		return 0, ErrState
+// AcceptTransfer answers TransferAsked, of that person. If it is a yes, it returns our call to them.
+func (l *Line) AcceptTransfer(id ID, person identity.PublicKey, yes bool, now time.Time) (ID, error) {
+	c, err := l.asked(id, wire.SignalTransfer, person, now)
+	if err != nil {
+		return 0, err
 	}
 	var to ID
-	a := c.transferAsked
 	if yes {
 		c.parting = now.Add(partTime)
-		if to, err = l.Dial(Callee{a.person.Fingerprint(), a.person}, now); err != nil {
+		if to, err = l.Dial(Callee{person.Fingerprint(), person}, now); err != nil {
 			c.parting, yes = time.Time{}, false
 		}
 	}
-	a.answer = &wire.Signal{Type: wire.SignalTransferAck, Accepted: yes}
-	c.chosen.say(a.answer, now)
+	c.question.answer = &wire.Signal{Type: wire.SignalTransferAck, Accepted: yes}
+	c.chosen.say(c.question.answer, now)
 	l.direct(now)
 	return to, err
 }

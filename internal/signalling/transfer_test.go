@@ -19,6 +19,22 @@ func three(t *testing.T, seed uint64) (w *world, ann, bob, cem *person, toBob, t
 	return w, ann, bob, cem, toBob, toCem
 }
 
+// consents has p answer what it was asked last.
+func consents(p *person, yes bool) {
+	a := last[ConsentAsked](p)
+	p.act(func(now time.Time) error { return p.line.Consent(a.Call, a.Person, yes, now) })
+}
+
+// accepts is likewise of a transfer; it returns the call that follows.
+func accepts(p *person, yes bool) (id ID) {
+	a := last[TransferAsked](p)
+	p.act(func(now time.Time) (err error) {
+		id, err = p.line.AcceptTransfer(a.Call, a.Person, yes, now)
+		return err
+	})
+	return id
+}
+
 func TestTransfer(t *testing.T) {
 	for seed := range uint64(20) {
 		w, ann, bob, cem, toBob, toCem := three(t, seed)
@@ -32,18 +48,13 @@ func TestTransfer(t *testing.T) {
 		if len(all[TransferAsked](bob)) > 0 {
 			t.Fatal("bob is sent to somebody who has not agreed")
 		}
-		asked := last[ConsentAsked](cem).Call
-		cem.act(func(now time.Time) error { return cem.line.Consent(asked, true, now) })
+		consents(cem, true)
 		w.until("bob is asked", func() bool { return len(all[TransferAsked](bob)) == 1 })
 		w.run(7 * time.Second)
 		if len(all[ConsentAsked](cem)) != 1 || len(all[TransferAsked](bob)) != 1 {
 			t.Error("asked twice")
 		}
-		var id ID
-		bob.act(func(now time.Time) (err error) {
-			id, err = bob.line.AcceptTransfer(last[TransferAsked](bob).Call, true, now)
-			return err
-		})
+		id := accepts(bob, true)
 		w.until("bob and cem talk", func() bool { return bob.line.State(id) == Open })
 		w.run(3 * time.Second)
 		if o := last[TransferOver](ann); !o.Done || o.From != toBob || o.To != toCem {
@@ -76,15 +87,11 @@ func TestTransferRefused(t *testing.T) {
 		ann.act(func(now time.Time) error { return ann.line.Transfer(toBob, toCem, now) })
 		w.until("cem is asked", func() bool { return len(all[ConsentAsked](cem)) == 1 })
 		if who != "nobody answers" {
-			asked, yes := last[ConsentAsked](cem).Call, who != "third"
-			cem.act(func(now time.Time) error { return cem.line.Consent(asked, yes, now) })
+			consents(cem, who != "third")
 		}
 		if who == "transferred" {
 			w.until("bob is asked", func() bool { return len(all[TransferAsked](bob)) == 1 })
-			bob.act(func(now time.Time) error {
-				_, err := bob.line.AcceptTransfer(last[TransferAsked](bob).Call, false, now)
-				return err
-			})
+			accepts(bob, false)
 		}
 		w.until("it is over", func() bool { return len(all[TransferOver](ann)) == 1 })
 		w.run(5 * time.Second)
@@ -194,17 +201,79 @@ func TestConsentWithdrawn(t *testing.T) {
 		clear(cem.known)
 		ann.act(func(now time.Time) error { return ann.line.Transfer(toBob, toCem, now) })
 		w.until("cem is asked", func() bool { return len(all[ConsentAsked](cem)) == 1 })
-		asked := last[ConsentAsked](cem).Call
-		cem.act(func(now time.Time) error { return cem.line.Consent(asked, true, now) })
+		consents(cem, true)
 		w.until("bob is asked", func() bool { return len(all[TransferAsked](bob)) == 1 })
-		change(cem, asked)
-		bob.act(func(now time.Time) error {
-			_, err := bob.line.AcceptTransfer(last[TransferAsked](bob).Call, true, now)
-			return err
-		})
+		change(cem, last[ConsentAsked](cem).Call)
+		accepts(bob, true)
 		w.run(10 * time.Second)
 		if len(all[Up](cem)) != 1 || len(all[Incoming](cem)) != 1 || len(all[Stranger](cem)) != 1 {
 			t.Errorf("%s: somebody is put through all the same%s", name, w.log())
 		}
+	}
+}
+
+// One question is asked at a time, and seldom; an answer is to what it names, and nothing else.
+func TestQuestions(t *testing.T) {
+	w, ann, bob, cem, toBob, toCem := three(t, 1)
+	dan := w.add("dan", testIdentity("dan"))
+	of := last[Up](bob)
+	transfer := func(to *person) {
+		c := wire.Consent{Expiry: uint64(w.now.Unix() + 60)}
+		c.Sign(to.id, ann.id.Public(), bob.id.Public(), of.CallID)
+		ann.do(func() {
+			s := &wire.Signal{Type: wire.SignalTransfer, Person: to.id.Public(), Consent: c}
+			ann.line.call(toBob).chosen.say(s, w.now)
+		})
+		w.run(300 * time.Millisecond)
+	}
+	accept := func(who *person, yes bool) (err error) {
+		bob.do(func() { _, err = bob.line.AcceptTransfer(of.Call, who.id.Public(), yes, w.now) })
+		return err
+	}
+	transfer(cem)
+	for range 100 { // while the user makes up its mind
+		transfer(dan)
+		transfer(cem)
+	}
+	if a := all[TransferAsked](bob); len(a) != 1 || a[0].Person != cem.id.Public() ||
+		last[Refused](bob).Why != ErrAsked {
+		t.Errorf("%v%s", a, w.log())
+	}
+	if err := accept(dan, true); err != ErrState {
+		t.Errorf("a yes to who was not asked about: %v", err)
+	}
+	bob.do(func() {
+		if err := bob.line.Consent(of.Call, cem.id.Public(), true, w.now); err != ErrState {
+			t.Errorf("a yes to what was not asked: %v", err)
+		}
+	})
+	w.run(questionTime - w.now.Sub(bob.line.call(of.Call).question.at))
+	if err := accept(cem, true); err != ErrState {
+		t.Errorf("a yes to what nobody waits for: %v", err)
+	}
+	transfer(dan)
+	if err := accept(dan, false); err != nil || last[TransferAsked](bob).Person != dan.id.Public() {
+		t.Errorf("the next question: %v%s", err, w.log())
+	}
+	transfer(cem)
+	if n := len(all[TransferAsked](bob)); n != 2 {
+		t.Errorf("%d questions, the last one too soon", n)
+	}
+	w.run(questionEvery)
+	transfer(cem)
+	if n := len(all[TransferAsked](bob)); n != 3 || len(bob.line.calls) != 1 {
+		t.Errorf("%d questions, %d calls", n, len(bob.line.calls))
+	}
+	// Likewise of consents.
+	for i := range 100 {
+		ann.do(func() {
+			s := &wire.Signal{Type: wire.SignalConsentWanted, Person: bob.id.Public(),
+				Call: wire.CallID{byte(i)}}
+			ann.line.call(toCem).chosen.say(s, w.now)
+		})
+		w.run(100 * time.Millisecond)
+	}
+	if n := len(all[ConsentAsked](cem)); n != 1 {
+		t.Errorf("%d questions at once", n)
 	}
 }

@@ -278,14 +278,14 @@ export class LineCall {
     this.#say('transfer', { to: to.id });
   }
 
-  /** Answers consent_wanted. @param {boolean} yes */
-  consent(yes) {
-    this.#say('consent', { yes });
+  /** Answers consent_wanted. @param {string} key of it @param {boolean} yes */
+  consent(key, yes) {
+    this.#say('consent', { key, yes });
   }
 
-  /** Answers transfer_asked. @param {boolean} yes */
-  acceptTransfer(yes) {
-    this.#say('accept_transfer', { yes });
+  /** Answers transfer_asked. @param {string} key of it @param {boolean} yes */
+  acceptTransfer(key, yes) {
+    this.#say('accept_transfer', { key, yes });
   }
 
   /** Declines what rings here, cancels what rings there, or hangs up. */

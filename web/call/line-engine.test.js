@@ -73,8 +73,8 @@ test('what the user does with a call', () => {
   call.devices({ capture: null });
   call.hold(true);
   call.transfer(other);
-  call.consent(true);
-  call.acceptTransfer(false);
+  call.consent('aa', true);
+  call.acceptTransfer('bb', false);
   call.leave();
   line.take('i7').join({ mode: 'open', muted: true, ports: {} });
   const first = worker.posted[0];
@@ -82,12 +82,12 @@ test('what the user does with a call', () => {
     type: 'call', call: 'o1', what: 'dial', who: { fingerprint: 'f', key: 'aa' },
     publish: { mode: 'open', muted: false }, ports: { playback: port1 }, transfer: [port1],
   });
-  const asked = worker.posted.map(({ call: id, what, to, publish }) =>
-    [id, what, to, publish?.muted].join(' '));
+  const asked = worker.posted.map(({ call: id, what, to, key, publish }) =>
+    [id, what, to ?? key, publish?.muted].join(' '));
   assert.deepEqual(asked, [
     'o1 dial  false', 'o1 talk  ', 'o1 mute  ', 'o1 mode  ', 'o1 watched  ', 'o1 hand  ', 'o1 volume  ',
-    'o1 trust  ', 'o1 compare  ', 'o1 devices  ', 'o1 hold  ', 'o1 transfer o2 ', 'o1 consent  ',
-    'o1 accept_transfer  ', 'o1 leave  ', 'i7 answer  true',
+    'o1 trust  ', 'o1 compare  ', 'o1 devices  ', 'o1 hold  ', 'o1 transfer o2 ', 'o1 consent aa ',
+    'o1 accept_transfer bb ', 'o1 leave  ', 'i7 answer  true',
   ]);
   port1.close();
 });

@@ -93,8 +93,8 @@ const ofCall = {
   devices: (call, { ports }) => call.devices(ports),
   hold: (call, { on }) => line?.hold(call.id, on),
   transfer: (call, { to }) => line?.transfer(call.id, to),
-  consent: (call, { yes }) => line?.consent(call.id, yes),
-  accept_transfer: (call, { yes }) => line?.acceptTransfer(call.id, yes),
+  consent: (call, { key, yes }) => line?.consent(call.id, fromHex(key, 32), yes),
+  accept_transfer: (call, { key, yes }) => line?.acceptTransfer(call.id, fromHex(key, 32), yes),
   leave: (call) => line?.leave(call.id),
   answer(call, { publish, ports }) {
     call.begin(publish, ports);

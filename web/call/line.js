@@ -422,15 +422,15 @@ export class Line {
     this.call(from)?.tell({ type: 'transfer', state: 'asking' });
   }
 
-  /** @param {string} id @param {boolean} yes */
-  consent(id, yes) {
-    return this.#do(id, (machine, number, now) => consent(machine, number, yes, now));
+  /** @param {string} id @param {Bytes} who was asked about @param {boolean} yes */
+  consent(id, who, yes) {
+    return this.#do(id, (machine, number, now) => consent(machine, number, who, yes, now));
   }
 
-  /** @param {string} id @param {boolean} yes */
-  async acceptTransfer(id, yes) {
+  /** @param {string} id @param {Bytes} who was asked about @param {boolean} yes */
+  async acceptTransfer(id, who, yes) {
     await this.#do(id, async (machine, number, now) => {
-      const next = await acceptTransfer(machine, number, yes, now);
+      const next = await acceptTransfer(machine, number, who, yes, now);
       if (next === 0) return;
       const fingerprint = machine.call(next)?.target ?? '';
       const call = this.#newCall(`t${next}`, true, next);

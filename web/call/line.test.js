@@ -462,10 +462,10 @@ withLines('a call is handed on', { ann: {}, bob: {}, cem: {} }, async ({ lab }, 
   await lab.run(300);
   const key = (p) => toHex(p.identity.publicKey);
   assert.deepEqual(cem.of(inCem, 'consent_wanted').map((e) => e.key), [key(bob)]);
-  await cem.line.consent(inCem, true);
+  await cem.line.consent(inCem, bob.identity.publicKey, true);
   await lab.run(300);
   assert.deepEqual(bob.of(inBob, 'transfer_asked').map((e) => e.key), [key(cem)]);
-  await bob.line.acceptTransfer(inBob, true);
+  await bob.line.acceptTransfer(inBob, cem.identity.publicKey, true);
   await lab.run(300);
   const [{ call }] = bob.of(inBob, 'transferred');
   await bob.answer(call); // its devices: it does not ring

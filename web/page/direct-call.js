@@ -58,8 +58,9 @@ export class DirectCall {
     return new CallBars({
       resume: () => this.hold(false), swap: () => board.swap(), handOver: () => board.handOver(this),
       answer: (yes) => {
-        if (this.model.question?.kind === 'consent') line.consent(yes);
-        else line.acceptTransfer(yes);
+        const { question } = this.model;
+        if (question?.kind === 'consent') line.consent(question.key, yes);
+        else if (question) line.acceptTransfer(question.key, yes);
         this.model.answered();
         this.#showBars();
       },

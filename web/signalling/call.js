@@ -65,8 +65,7 @@ export class Call {
   silence = { since: 0, tries: 0, due: 0 }; // see recover.js
   parting = 0; // we go on with another: when this call is hung up at the latest; 0: we do not
 
-  /** @type {import('./transfer.js').ConsentAsked | null} */ consentAsked = null;
-  /** @type {import('./transfer.js').TransferAsked | null} */ transferAsked = null;
+  /** That the other asked last. @type {import('./transfer.js').Question | null} */ question = null;
 
   /** @param {Line} line @param {boolean} caller @param {number} now */
   constructor(line, caller, now) {

@@ -12,6 +12,7 @@ const sentences = {
   seen: 'an offer came before',
   flood: 'too many offers come',
   consent: "a transfer without the third's consent",
+  asked: 'another question before the last one is answered, or too soon',
   chosen: 'the caller confirms an answer that is not ours',
   // Of what the user wants.
   self: 'that is your own fingerprint: call somebody else',

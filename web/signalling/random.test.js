@@ -33,8 +33,9 @@ async function something(w, p, n) {
     [1, async () => (await tried(hold(l, id, true, now))) && dials()],
     [2, async () => {
       for (const c of [...l.calls]) {
-        await tried(consent(l, c.id, below(4) > 0, now));
-        await tried(acceptTransfer(l, c.id, below(4) > 0, now));
+        const person = c.question?.person ?? new Uint8Array(32);
+        await tried(consent(l, c.id, person, below(4) > 0, now));
+        await tried(acceptTransfer(l, c.id, person, below(4) > 0, now));
         await tried(answerCall(l, c.id, now));
       }
     }],

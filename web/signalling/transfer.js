@@ -33,18 +33,20 @@ const TRANSFER_TIME = 1000 * MAX_CONSENT;
 const TRANSFER_EVERY = 3000; // something is said again
 const PART_TIME = 5000; // transferred: how long the first may take to hang up
 const MAX_CONSENTS = 8;
+/** How long a question of the other's waits for our user, which is longer than the other asks it. */
+const QUESTION_TIME = TRANSFER_TIME + 10_000;
+const QUESTION_EVERY = 10_000; // how soon it may have another one
+const NO_CALL = new Uint8Array(0);
 
 /**
  * One that we gave; via: the call with who asked.
  * @typedef {{person: Bytes, until: number, via: Call}} GivenConsent
  */
 /**
- * What the other asked us last, and our answer.
- * @typedef {{person: Bytes, call: Bytes, answer: Signal | null}} ConsentAsked
- */
-/**
- * Likewise to whom it wants to transfer us.
- * @typedef {{person: Bytes, answer: Signal | null}} TransferAsked
+ * What the other asked us last, and our answer: whether somebody may call us (call: theirs with the other),
+ * or whether we go on with them. There is one at a time, so that an answer is to what the user sees.
+ * @typedef {{type: 'consent wanted' | 'transfer', person: Bytes, call: Bytes, at: number,
+ *   answer: Signal | null}} Question
  */
 /**
  * One that we want; consent: of the other of to, when it has agreed.
@@ -103,12 +105,10 @@ export async function transferSignal(c, s, now) {
   const t = line.transfer;
   switch (s.type) {
     case 'consent wanted':
-      consentWanted(c, s);
-      if (c.consentAsked?.answer) await c.way.say(c.consentAsked.answer, now);
+      await consentWanted(c, s, now);
       break;
     case 'transfer':
       await transferWanted(c, s, now);
-      if (c.transferAsked?.answer) await c.way.say(c.transferAsked.answer, now);
       break;
     case 'consent':
       if (t && t.to === c && t.consent === null) await consented(line, t, s, now);
@@ -121,17 +121,48 @@ export async function transferSignal(c, s, now) {
 }
 
 /**
- * Notes that the other asks us to take a call of somebody. Asked again of the same, the answer holds.
- * @param {Call} c @param {Extract<Signal, {type: 'consent wanted'}>} s
+ * Notes a question of the other's. Asked again of the same, the answer holds.
+ * @param {Call} c @param {Question['type']} type @param {Bytes} person @param {Bytes} call
+ * @param {number} now @returns {Promise<Bytes | null>} of whom our user is to be asked; null: it is not
  */
-function consentWanted(c, { person, call }) {
-  const a = c.consentAsked;
-  if (isOfTheCall(c, person)) {
-    c.line.refuse(new SignallingError('consent'));
-  } else if (!a || !equal(a.person, person) || !equal(a.call, call)) {
-    c.consentAsked = { person: person.slice(), call: call.slice(), answer: null };
-    c.line.emit({ type: 'consentAsked', call: c.id, person: c.consentAsked.person });
+async function asks(c, type, person, call, now) {
+  const q = c.question;
+  if (q && now - q.at < QUESTION_TIME) {
+    if (q.type === type && equal(q.person, person) && equal(q.call, call)) {
+      if (q.answer) await c.way.say(q.answer, now);
+      return null;
+    }
+    if (!q.answer || now - q.at < QUESTION_EVERY) {
+      c.line.refuse(new SignallingError('asked'));
+      return null;
+    }
   }
+  c.question = { type, person: person.slice(), call: call.slice(), at: now, answer: null };
+  return c.question.person;
+}
+
+/**
+ * The call whose other end has asked that of somebody, and its question, which waits for the answer.
+ * @param {Line} line @param {number} id @param {Question['type']} type @param {Bytes} person
+ * @param {number} now @returns {[Call, Question]}
+ */
+function asked(line, id, type, person, now) {
+  const c = line.with(id, STATE.open);
+  const q = c.question;
+  if (!q || q.answer || now - q.at >= QUESTION_TIME || q.type !== type || !equal(q.person, person)) {
+    throw new SignallingError('state');
+  }
+  return [c, q];
+}
+
+/**
+ * Notes that the other asks us to take a call of somebody.
+ * @param {Call} c @param {Extract<Signal, {type: 'consent wanted'}>} s @param {number} now
+ */
+async function consentWanted(c, { type, person: key, call }, now) {
+  if (isOfTheCall(c, key)) return c.line.refuse(new SignallingError('consent'));
+  const person = await asks(c, type, key, call, now);
+  if (person) c.line.emit({ type: 'consentAsked', call: c.id, person });
 }
 
 /** Whether somebody is one of the two of a call. @param {Call} c @param {Bytes} person */
@@ -140,22 +171,23 @@ function isOfTheCall(c, person) {
 }
 
 /**
- * Answers consentAsked. If it is a yes, a call of that person within a minute is answered without a ring.
- * @param {Line} line @param {number} id @param {boolean} yes @param {number} now
+ * Answers consentAsked, of that person. If it is a yes, a call of theirs within a minute is answered without
+ * a ring.
+ * @param {Line} line @param {number} id @param {Bytes} person @param {boolean} yes @param {number} now
  */
-export async function consent(line, id, yes, now) {
-  const c = line.with(id, STATE.open);
-  const a = c.consentAsked;
-  if (!a || a.answer) throw new SignallingError('state');
-  a.answer = { type: 'consent', accepted: yes, consent: null };
+export async function consent(line, id, person, yes, now) {
+  const [c, q] = asked(line, id, 'consent wanted', person, now);
+  /** @type {Extract<Signal, {type: 'consent'}>} */
+  const answer = { type: 'consent', accepted: yes, consent: null };
+  q.answer = answer;
   if (yes) {
     const until = expiry(line.unix(now), TRANSFER_TIME);
     const asker = /** @type {Bytes} */ (c.other);
-    a.answer.consent = await signConsent(line.config.identity, until, asker, a.person, a.call);
-    line.consents.push({ person: a.person, until: now + TRANSFER_TIME, via: c });
+    answer.consent = await signConsent(line.config.identity, until, asker, q.person, q.call);
+    line.consents.push({ person: q.person, until: now + TRANSFER_TIME, via: c });
     if (line.consents.length > MAX_CONSENTS) line.consents.shift();
   }
-  await c.way.say(a.answer, now);
+  await c.way.say(answer, now);
 }
 
 /**
@@ -209,44 +241,40 @@ async function consented(line, t, { accepted, consent: given }, now) {
  * Notes that the other wants us to call somebody, if that one has agreed to it.
  * @param {Call} c @param {Extract<Signal, {type: 'transfer'}>} s @param {number} now
  */
-async function transferWanted(c, { person: key, consent: given }, now) {
+async function transferWanted(c, { type, person: key, consent: given }, now) {
   const { line } = c;
   const person = key.slice();
-  const a = c.transferAsked;
   const self = line.config.identity.publicKey;
   const good = !isOfTheCall(c, person) && inTime(given.expiry, line.unix(now), MAX_CONSENT)
     && (await verifyConsent(given, person, /** @type {Bytes} */ (c.other), self, c.callId));
   if (!good) {
     line.refuse(new SignallingError('consent'));
-    c.transferAsked = { person, answer: { type: 'transfer ack', accepted: false } };
-  } else if (!a || !equal(a.person, person)) {
-    c.transferAsked = { person, answer: null };
+    await c.way.say({ type: 'transfer ack', accepted: false }, now);
+  } else if (await asks(c, type, person, NO_CALL, now)) {
     line.emit({ type: 'transferAsked', call: c.id, person });
   }
 }
 
 /**
- * Answers transferAsked.
- * @param {Line} line @param {number} id @param {boolean} yes @param {number} now
- * @returns {Promise<number>} our call to the third; 0 if it is a no
+ * Answers transferAsked, of that person.
+ * @param {Line} line @param {number} id @param {Bytes} person @param {boolean} yes @param {number} now
+ * @returns {Promise<number>} our call to them; 0 if it is a no
  */
-export async function acceptTransfer(line, id, yes, now) {
-  const c = line.with(id, STATE.open);
-  const a = c.transferAsked;
-  if (!a || a.answer) throw new SignallingError('state');
+export async function acceptTransfer(line, id, person, yes, now) {
+  const [c, q] = asked(line, id, 'transfer', person, now);
   let to = 0;
   let wrong = null;
   if (yes) {
     c.parting = now + PART_TIME;
     try {
-      to = await dial(line, { fingerprint: await fingerprintOf(a.person), key: a.person }, now);
+      to = await dial(line, { fingerprint: await fingerprintOf(q.person), key: q.person }, now);
     } catch (error) {
       c.parting = 0;
       wrong = error;
     }
   }
-  a.answer = { type: 'transfer ack', accepted: to !== 0 };
-  await c.way.say(a.answer, now);
+  q.answer = { type: 'transfer ack', accepted: to !== 0 };
+  await c.way.say(q.answer, now);
   await line.direct(now);
   if (wrong) throw wrong;
   return to;

@@ -20,8 +20,10 @@ async function three(seed) {
 }
 
 const transfers = (p, from, to) => p.do((line, now) => transfer(line, from, to, now));
-const consents = (p, yes) => p.do((line, now) => consent(line, p.last('consentAsked').call, yes, now));
-const accepts = (p, yes) => p.do((line, now) => acceptTransfer(line, p.last('transferAsked').call, yes, now));
+const consents = (p, yes, { call, person } = p.last('consentAsked')) =>
+  p.do((line, now) => consent(line, call, person, yes, now));
+const accepts = (p, yes, { call, person } = p.last('transferAsked')) =>
+  p.do((line, now) => acceptTransfer(line, call, person, yes, now));
 
 test('a call is transferred when all three want it, and a consent is good for one call', async () => {
   for (let seed = 0; seed < 5; seed++) {
@@ -144,4 +146,43 @@ test('a third who hangs up after its yes, or is not to be disturbed any more, is
     assert.deepEqual(['up', 'incoming', 'stranger'].map((type) => cem.count(type)), [1, 1, 1],
       `${name}: somebody is put through all the same${w.log()}`);
   }
+});
+
+test('one question is asked at a time, and seldom; an answer is to what it names', async () => {
+  const { w, ann, bob, cem, toBob, toCem } = await three(1);
+  const dan = await w.add('dan');
+  const { call, details: { callId } } = bob.last('up');
+  const asks = async (to) => {
+    const until = BigInt(Math.floor(w.now / 1000) + 60);
+    const given = await signConsent(to.id, until, ann.id.publicKey, bob.id.publicKey, callId);
+    const signal = { type: 'transfer', person: to.id.publicKey, consent: given };
+    await ann.do((line, now) => line.call(toBob).way.say(signal, now));
+    await w.run(300);
+  };
+  const of = (p) => ({ call, person: p.id.publicKey });
+  const state = { name: 'SignallingError', code: 'state' };
+  await asks(cem);
+  for (let i = 0; i < 30; i++) { // while the user makes up its mind
+    await asks(dan);
+    await asks(cem);
+  }
+  assert.deepEqual(bob.all('transferAsked').map(({ person }) => person), [cem.id.publicKey]);
+  assert.equal(bob.refused.at(-1), 'asked');
+  await assert.rejects(accepts(bob, true, of(dan)), state, 'who was not asked about');
+  await assert.rejects(consents(bob, true, of(cem)), state, 'what was not asked');
+  await w.run(70 * SECOND - (w.now - bob.line.call(call).question.at));
+  await assert.rejects(accepts(bob, true, of(cem)), state, 'what nobody waits for');
+  await asks(dan);
+  assert.equal(await accepts(bob, false, of(dan)), 0);
+  await asks(cem);
+  assert.equal(bob.count('transferAsked'), 2, 'asked too soon');
+  await w.run(10 * SECOND);
+  await asks(cem);
+  assert.deepEqual([bob.count('transferAsked'), bob.line.calls.length], [3, 1]);
+  for (let i = 0; i < 30; i++) {
+    await ann.do((line, now) => line.call(toCem).way.say(
+      { type: 'consent wanted', person: bob.id.publicKey, call: new Uint8Array(16).fill(i) }, now));
+    await w.run(100);
+  }
+  assert.equal(cem.count('consentAsked'), 1);
 });
