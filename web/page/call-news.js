@@ -1,6 +1,7 @@
 /**
- * Who called while nobody answered: a line each, at the door until they were looked at; strangers, who do not
- * ring, in the room as well. Kept in this browser, newest first.
+ * Who called while nobody answered: a line each, at the door until they were looked at. In a room or a call
+ * it is said at once, for strangers do not ring, and in a call nobody does. Kept in this browser, newest
+ * first.
  */
 
 import { roomKey } from './address.js';
@@ -144,13 +145,13 @@ function said(text, { at }) {
   return h('div', {}, h('p', {}, text), h('p', { class: 'hint' }, ago(at, Date.now())));
 }
 
-/** News and where they are shown: at the door, and strangers in the room that one is in. */
+/** News and where they are shown: at the door, and the newest in the room or call that one is in. */
 export class News {
   #phone;
   #actions;
   #list;
   #view;
-  /** @type {number} strangers who called since are told of in the room */ #since = Infinity;
+  /** @type {number} who called since is told of in the room */ #since = Infinity;
   #strip = h('div', { class: 'news-strip' });
   #told = '';
 
@@ -194,17 +195,28 @@ export class News {
 
   show() {
     this.#view.show(this.#list.list, this.#actions.word());
-    const strangers = this.#list.list.filter(({ kind, at }) => kind === 'stranger' && at >= this.#since);
-    const told = strangers.map(({ fingerprint, at }) => fingerprint + at).join();
-    if (told === this.#told) return;
+    const lines = this.#lines();
+    const told = JSON.stringify(lines);
+    if (told === this.#told) return; // or screen readers would say it again
     this.#told = told;
-    keepFocus(this.#strip, () => fill(this.#strip, strangers.length > 0 && this.#line()));
+    keepFocus(this.#strip, () => fill(this.#strip, ...lines.map(({ kind, text }) => this.#line(kind, text))));
   }
 
-  /** One quiet line, however many called. */
-  #line() {
-    return h('div', { class: 'strip', 'data-strip': 'stranger', role: 'status' }, icon('outside'),
-      h('p', {}, say('calls.stranger')), dismiss(() => this.strip()));
+  /** What is told in the room: a quiet line for strangers, however many called, one for who called last. */
+  #lines() {
+    const since = this.#list.list.filter(({ at }) => at >= this.#since);
+    const newest = /** @type {const} */ (['missed', 'stranger'])
+      .flatMap((kind) => since.find((one) => one.kind === kind) ?? []);
+    return newest.map(({ kind, ...news }) => ({
+      kind, at: news.at, text: kind === 'stranger' ? say('calls.stranger')
+        : say('calls.missed', { name: this.#actions.nameOf({ kind, ...news }) }),
+    }));
+  }
+
+  /** @param {Call['kind']} kind @param {string} text */
+  #line(kind, text) {
+    return h('div', { class: 'strip', 'data-strip': kind, role: 'status' },
+      icon(kind === 'stranger' ? 'outside' : 'call'), h('p', {}, text), dismiss(() => this.strip()));
   }
 
   /** There is another room, in which nothing was told yet. */

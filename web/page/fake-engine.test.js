@@ -345,9 +345,9 @@ function callScenes() {
     { kind: 'stranger', ...who('eve', 'Mallory'), at: Date.now() - 90 * 60e3 },
     { kind: 'missed', ...who('dan', 'Dan'), at: Date.now() - 26 * 3600e3 },
   ];
-  const second = [...talking, rings('i2', 'cleo', 'Cleo'), '[data-call=answer]',
+  const second = [...talking, '.room-title [data-icon=call]', '[data-sheet=call-people] .button',
     ['o1', { type: 'held', us: true, them: false }],
-    ['i2', phase('talking'), state('joined'), members(ana, cleo), number, quality()]];
+    ['o2', phase('talking'), state('joined'), members(ana, cleo), number, quality()]];
   return {
     'calls-reachable': { ...takes, line: [up] },
     'calls-disturb': { ...takes, prefs: { takeCalls: true, doNotDisturb: true }, line: [up] },
@@ -395,11 +395,13 @@ function callScenes() {
     'call-lost': {
       ...calling, line: [...talking, ['o1', state('reconnecting'), { type: 'path', state: 'lost' }]],
     },
-    'call-second': { ...calling, line: [...talking, rings('i2', 'cleo', 'Cleo')] },
+    'call-missed': {
+      ...calling, line: [...talking, { type: 'missed', ...who('cleo', 'Cleo'), at: Date.now() + 1e4 }],
+    },
     'call-two': { ...calling, line: second },
     'call-hand-over': { ...calling, line: [...second, '[data-call=handOver]'] },
     'call-back-to-first': {
-      ...calling, line: [...second, ['i2', phase('ended', 'hung_up'), state('ended')]],
+      ...calling, line: [...second, ['o2', phase('ended', 'hung_up'), state('ended')]],
     },
     'call-transferred': {
       ...calling, line: [

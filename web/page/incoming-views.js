@@ -1,6 +1,7 @@
 /**
- * Somebody calls: over the door as a screen of its own, in a room or a call as a strip, which leaves the big
- * control in reach. No key answers by accident: the focus is on the name, and each button is gone to.
+ * Somebody calls: over the door as a screen of its own, in a room as a strip, which leaves the big control in
+ * reach; in a call nobody rings. No key answers by accident: the focus is on the name, and each button is
+ * gone to.
  */
 
 import { CallCard } from './call-card.js';
@@ -12,8 +13,7 @@ import { say } from '../words/say.js';
  * @typedef {object} IncomingOptions
  * @property {string} fingerprint
  * @property {import('./key-state.js').KeyState} state
- * @property {string} note what answering does to a room or call that there is, '' if there is none
- * @property {boolean} hold answering holds the call that there is
+ * @property {string} note what answering does to a room that there is, '' if there is none
  * @property {() => void} answer
  * @property {() => void} decline
  * @property {() => void} compare
@@ -21,12 +21,11 @@ import { say } from '../words/say.js';
  */
 
 /** @param {IncomingOptions} options @param {'h1' | 'h2'} level @returns {CallCard} */
-function card({ fingerprint, state, note, hold, answer, decline, compare }, level) {
+function card({ fingerprint, state, note, answer, decline, compare }, level) {
   const shown = new CallCard(level);
   shown.show(fingerprint, state, { phase: say('call.incoming'), note });
   const changed = state.known === 'changed';
-  const label = say(hold ? 'call.holdAnswer' : 'call.answer');
-  const answers = makeButton(changed ? '' : 'primary', answer, icon('call'), label);
+  const answers = makeButton(changed ? '' : 'primary', answer, icon('call'), say('call.answer'));
   const compares = makeButton('primary', compare, icon('lock'), say('warnings.look'));
   const declines = makeButton('danger', decline, icon('hangUp'), say('call.decline'));
   for (const [button, name] of /** @type {const} */ (

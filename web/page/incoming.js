@@ -13,10 +13,8 @@ import { say } from '../words/say.js';
 /** A call that rings. @typedef {{line: import('./line.js').AnyLineCall, person: Person}} Entry */
 
 /**
- * What answering does to what there is. `strip`: there is a room or a call, which is not to be covered;
- * `hold`: a call that waits then; `room`, `ends`: the room that is left, or who is in the call that ends, ''
- * for none.
- * @typedef {{strip: boolean, hold: boolean, room: string, ends: string}} Situation
+ * What there is. `strip`: something that is not to be covered; `room`: is left by answering, '' for none.
+ * @typedef {{strip: boolean, room: string}} Situation
  */
 
 /**
@@ -120,12 +118,11 @@ export class Incoming {
   }
 
   /** @param {{entry: Entry, state: import('./key-state.js').KeyState}} one @param {Situation} situation */
-  #options({ entry, state }, { hold, room, ends }) {
-    const leaves = room !== '' ? [room] : hold || ends !== '' ? [] : this.#elsewhere;
-    const note = leaves.length > 0 ? say('call.leaves', { rooms: leaves })
-      : ends !== '' ? say('call.ends', { name: ends }) : '';
+  #options({ entry, state }, { room }) {
+    const leaves = room !== '' ? [room] : this.#elsewhere;
+    const note = leaves.length > 0 ? say('call.leaves', { rooms: leaves }) : '';
     return {
-      fingerprint: entry.person.fingerprint, state, note, hold,
+      fingerprint: entry.person.fingerprint, state, note,
       answer: () => this.#remove(entry) && this.#actions.answer(entry),
       decline: () => this.#remove(entry) && entry.line.leave(),
       compare: () => this.#actions.compare(entry.person),

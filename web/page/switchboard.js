@@ -2,7 +2,7 @@
  * What happens with calls on this page: the line, who rings, which calls there are, which of them is shown.
  * Loaded when calls are taken or somebody is called; web/call does the work, in a Worker of its own.
  *
- *     LineEngine ── incoming, missed, stranger ──> Switchboard ──> rings, strips, news, tab
+ *     LineEngine ── incoming, missed, stranger ──> Switchboard ──> rings, news, tab
  *     Phone ── call, settings ──> Switchboard ──> DirectCall (one in front, at most one that waits)
  */
 
@@ -51,7 +51,8 @@ export class Switchboard {
     });
     this.#incoming = new Incoming(host, phone.strips, {
       stateOf: (person) => this.stateOf(person), compare: (person) => this.#compare(person),
-      answer: (entry) => this.#answer(entry), over: (entry, reason) => this.#ranOut(entry, reason),
+      answer: ({ line, person }) => this.#begin(line, person),
+      over: (entry, reason) => this.#ranOut(entry, reason),
       situation: () => this.#situation(),
     });
     window.addEventListener('pagehide', () => this.#desk.hide());
@@ -284,21 +285,10 @@ export class Switchboard {
     await this.#people.look(person);
   }
 
-  /** What answering does to what there is now. @returns {import('./incoming.js').Situation} */
+  /** @returns {import('./incoming.js').Situation} */
   #situation() {
     const shown = this.#host.current();
-    if (!(shown instanceof DirectCall)) {
-      return { strip: shown !== null, hold: false, room: shown?.stay.model.room ?? '', ends: '' };
-    }
-    const hold = shown.model.phase === 'talking' && this.#calls.length < most;
-    return { strip: true, hold, room: '', ends: hold ? '' : shown.title };
-  }
-
-  /** @param {import('./incoming.js').Entry} entry */
-  #answer({ line, person }) {
-    const front = this.#front;
-    if (front && this.#calls.length >= most) this.#drop(front);
-    this.#begin(line, person);
+    return { strip: shown !== null, room: shown && !this.#front ? shown.stay.model.room : '' };
   }
 
   /**

@@ -763,11 +763,9 @@ export const calls = {
   'call.calls': '{name} يتصل بك',
   'call.calledThemselves': 'يسمّي نفسه {name}.',
   'call.answer': 'إجابة',
-  'call.holdAnswer': 'تعليق وإجابة',
   'call.decline': 'رفض',
   'call.later': 'ليس الآن: إيقاف الرنين هنا',
   'call.leaves': 'إذا أجبت فستغادر {rooms}.',
-  'call.ends': 'إذا أجبت فستنتهي المكالمة مع {name}.',
 
   'call.keyChanged': 'المفتاح تغيّر: جاء هذا الاسم بمفتاح آخر من قبل',
   'call.keyCompared': 'قارنت هذا المفتاح ({ago})',

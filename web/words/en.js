@@ -629,11 +629,9 @@ export const calls = {
   'call.calls': '{name} is calling',
   'call.calledThemselves': 'They call themselves {name}.',
   'call.answer': 'Answer',
-  'call.holdAnswer': 'Hold and answer',
   'call.decline': 'Decline',
   'call.later': 'Not now: stop ringing here',
   'call.leaves': 'If you answer, you leave {rooms}.',
-  'call.ends': 'If you answer, the call with {name} ends.',
 
   'call.keyChanged': 'Key CHANGED: this name came with another key before',
   'call.keyCompared': 'You compared this key ({ago})',

@@ -691,11 +691,9 @@ export const calls = {
   'call.calls': 'Llama {name}',
   'call.calledThemselves': 'Dice llamarse {name}.',
   'call.answer': 'Contestar',
-  'call.holdAnswer': 'Poner en espera y contestar',
   'call.decline': 'Rechazar',
   'call.later': 'Ahora no: dejar de sonar aquí',
   'call.leaves': 'Si contestas, sales de {rooms}.',
-  'call.ends': 'Si contestas, termina la llamada con {name}.',
 
   'call.keyChanged': 'La clave HA CAMBIADO: antes este nombre vino con otra',
   'call.keyCompared': 'Comparaste esta clave ({ago})',

@@ -667,11 +667,9 @@ export const calls = {
   'call.calls': '{name} تماس می‌گیرد',
   'call.calledThemselves': 'خود را {name} می‌نامد.',
   'call.answer': 'پاسخ',
-  'call.holdAnswer': 'نگه داشتن و پاسخ',
   'call.decline': 'رد کردن',
   'call.later': 'الان نه: زنگ اینجا را قطع کن',
   'call.leaves': 'اگر پاسخ دهید، از {rooms} خارج می‌شوید.',
-  'call.ends': 'اگر پاسخ دهید، تماس با {name} پایان می‌یابد.',
 
   'call.keyChanged': 'کلید عوض شده: این نام پیش‌تر با کلید دیگری آمده بود',
   'call.keyCompared': 'این کلید را مقایسه کرده‌اید ({ago})',

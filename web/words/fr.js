@@ -691,11 +691,9 @@ export const calls = {
   'call.calls': '{name} vous appelle',
   'call.calledThemselves': 'Dit s’appeler {name}.',
   'call.answer': 'Répondre',
-  'call.holdAnswer': 'Mettre en attente et répondre',
   'call.decline': 'Refuser',
   'call.later': 'Pas maintenant : ne plus sonner ici',
   'call.leaves': 'Si vous répondez, vous quittez {rooms}.',
-  'call.ends': 'Si vous répondez, l’appel avec {name} se termine.',
 
   'call.keyChanged': 'La clé A CHANGÉ : ce nom venait avant avec une autre clé',
   'call.keyCompared': 'Vous avez comparé cette clé ({ago})',

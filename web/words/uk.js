@@ -715,11 +715,9 @@ export const calls = {
   'call.calls': '{name} телефонує',
   'call.calledThemselves': 'Називає себе {name}.',
   'call.answer': 'Відповісти',
-  'call.holdAnswer': 'Утримати й відповісти',
   'call.decline': 'Відхилити',
   'call.later': 'Не зараз: не дзвонити тут',
   'call.leaves': 'Якщо відповісте, вийдете з: {rooms}.',
-  'call.ends': 'Якщо відповісте, розмова з {name} завершиться.',
 
   'call.keyChanged': 'Ключ ЗМІНИВСЯ: раніше це ім’я мало інший ключ',
   'call.keyCompared': 'Ви звірили цей ключ ({ago})',
