@@ -192,7 +192,7 @@ const (
 
 // LineEvent is something that happened on a line: an [IncomingCall], [CallRings], [CallUp], [CallHeld],
 // [CallMuted], [CallSilent], [ConsentAsked], [TransferAsked], [TransferOver], [CallEnded], [MissedCall],
-// [StrangerCalled], [LineDetached], [LineAttached], [LineWarning] or [LineEnded].
+// [StrangerCalled], [ClockOff], [LineDetached], [LineAttached], [LineWarning] or [LineEnded].
 type LineEvent interface{ lineEvent() }
 
 // IncomingCall says that somebody calls who may ring. Answer it, or HangUp.
@@ -280,6 +280,10 @@ type StrangerCalled struct {
 	More   int
 }
 
+// ClockOff says that somebody called whose time is more than 2 minutes off ours: one of the two clocks is
+// wrong. It did not ring, and nobody knows who it was. It is said at most every 10 minutes.
+type ClockOff struct{ At time.Time }
+
 // LineDetached says that the connection to the relay was lost. The line tries to get back; calls may go on.
 type LineDetached struct{ Cause string }
 
@@ -305,6 +309,7 @@ func (TransferOver) lineEvent()   {}
 func (CallEnded) lineEvent()      {}
 func (MissedCall) lineEvent()     {}
 func (StrangerCalled) lineEvent() {}
+func (ClockOff) lineEvent()       {}
 func (LineDetached) lineEvent()   {}
 func (LineAttached) lineEvent()   {}
 func (LineWarning) lineEvent()    {}
@@ -337,6 +342,8 @@ func lineEvent(e call.LineEvent) LineEvent {
 		return MissedCall(e)
 	case call.StrangerCalled:
 		return StrangerCalled(e)
+	case call.ClockOff:
+		return ClockOff(e)
 	case call.LineDetached:
 		return LineDetached(e)
 	case call.LineAttached:

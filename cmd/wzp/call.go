@@ -177,6 +177,8 @@ func (p *phone) happened(ctx context.Context, e wzp.LineEvent) (over bool, err e
 		p.out.missed(p.contact(e.Person), e)
 	case wzp.StrangerCalled:
 		p.out.stranger(e)
+	case wzp.ClockOff:
+		p.out.clockOff(e)
 	case wzp.LineDetached:
 		p.out.print(line{Event: "detached", Cause: e.Cause, human: "Reconnecting: " + e.Cause + "."})
 	case wzp.LineAttached:

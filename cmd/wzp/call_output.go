@@ -163,6 +163,13 @@ func (o *joinOutput) stranger(e wzp.StrangerCalled) {
 			"NAME %s", f, f)})
 }
 
+// clockOff says that somebody called whose time is not ours.
+func (o *joinOutput) clockOff(e wzp.ClockOff) {
+	text := "somebody called, but did not get through: this clock or theirs is more than 2 minutes off"
+	o.print(line{Event: "warning", Code: "clock", Text: text, callFields: callFields{At: stamp(e.At)},
+		human: "Note: " + text + ". See that the date and time of this machine are right."})
+}
+
 // add adds what one call came to to the total of all.
 func (t *summary) add(s *summary) {
 	t.PacketsSent += s.PacketsSent

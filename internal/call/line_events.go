@@ -68,6 +68,8 @@ type (
 		At     time.Time
 		More   int
 	}
+	// ClockOff says that somebody called whose time is not ours.
+	ClockOff struct{ At time.Time }
 	// LineDetached says that the connection was lost.
 	LineDetached struct{ Cause string }
 	// LineAttached says that it is back.
@@ -90,6 +92,7 @@ func (TransferOver) lineEvent()   {}
 func (CallEnded) lineEvent()      {}
 func (MissedCall) lineEvent()     {}
 func (StrangerCalled) lineEvent() {}
+func (ClockOff) lineEvent()       {}
 func (LineDetached) lineEvent()   {}
 func (LineAttached) lineEvent()   {}
 func (LineWarning) lineEvent()    {}

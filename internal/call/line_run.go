@@ -181,6 +181,8 @@ func (l *Line) announce(e signalling.Effect) {
 		l.events.put(MissedCall(e))
 	case signalling.Stranger:
 		l.events.put(StrangerCalled(e))
+	case signalling.ClockOff:
+		l.events.put(ClockOff(e))
 	}
 }
 

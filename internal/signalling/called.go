@@ -2,6 +2,7 @@ package signalling
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"time"
 
@@ -17,6 +18,7 @@ const (
 	endedWait   = 5 * time.Second // for a path of a call that rings, before it is missed
 	maxEarly    = 4               // keys that came before the confirmation
 	clockSkew   = 120 * time.Second
+	clockEvery  = 10 * time.Minute // at most that often it is said that a clock is off
 	forwardMost = 60 * time.Second // ahead
 )
 
@@ -25,12 +27,15 @@ func (l *Line) OfferCame(m wire.CallForward, now time.Time) {
 	if l.config.StayKey == nil {
 		return
 	}
-	if !l.forUs(&m, now) {
-		l.refuse(ErrForward)
-		return
-	}
 	p := l.paths[m.Path()]
-	switch {
+	switch timely := inTime(m.Expiry, now, forwardMost); {
+	case m.Target != l.fingerprint || m.Device != l.device:
+		l.refuse(ErrForward)
+	case !timely:
+		l.refuse(ErrForward)
+		if p == nil && !l.seen.has([16]byte(m.Path())) && l.seen.allow(now) && m.Verify() {
+			l.clockOff(now)
+		}
 	case p == nil && l.seen.has([16]byte(m.Path())):
 		l.refuse(ErrSeen)
 	case !l.seen.allow(now): // from here on it takes a while
@@ -44,9 +49,12 @@ func (l *Line) OfferCame(m wire.CallForward, now time.Time) {
 	}
 }
 
-// forUs reports whether a forward is in time, and for this device.
-func (l *Line) forUs(m *wire.CallForward, now time.Time) bool {
-	return inTime(m.Expiry, now, forwardMost) && m.Target == l.fingerprint && m.Device == l.device
+// clockOff says that an offer is not of now. Relays can bring old ones again, so it is said seldom.
+func (l *Line) clockOff(now time.Time) {
+	if l.clockTold.IsZero() || now.Sub(l.clockTold) >= clockEvery {
+		l.clockTold = now
+		l.emit(ClockOff{now})
+	}
 }
 
 // inTime reports whether an expiry has not come, and is not farther ahead than most; clocks may be off.
@@ -83,6 +91,9 @@ func (l *Line) newOffer(m *wire.CallForward, now time.Time) {
 	o, err := l.config.StayKey.OpenOffer(m.Key, l.config.Identity.Public(), m.Offer, now)
 	if err != nil {
 		l.refuse(err)
+		if errors.Is(err, e2ee.ErrOfferTime) {
+			l.clockOff(now)
+		}
 		return
 	}
 	person := o.Caller.Identity

@@ -78,6 +78,10 @@ type (
 		More   int // other such calls since the last Stranger, which are not told of one by one
 	}
 
+	// ClockOff says that somebody called whose time is not ours: one of the two clocks is off, and nothing
+	// rings.
+	ClockOff struct{ At time.Time }
+
 	// Held says whether the call is held, by whom.
 	Held struct {
 		Call           ID
@@ -130,6 +134,7 @@ func (Up) effect()            {}
 func (Ended) effect()         {}
 func (Missed) effect()        {}
 func (Stranger) effect()      {}
+func (ClockOff) effect()      {}
 func (Held) effect()          {}
 func (Muted) effect()         {}
 func (Silent) effect()        {}

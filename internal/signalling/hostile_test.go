@@ -120,6 +120,15 @@ func TestForwardRefused(t *testing.T) {
 		}
 		bob.got = nil
 	}
+	late, stranger := m, wire.NewPathSeed()
+	for range 2 { // whoever made it, a clock is off
+		late.Expiry = uint64(w.now.Unix() + 181)
+		late.Sign(stranger)
+		bob.do(func() { bob.line.OfferCame(late, w.now) })
+		if last[Refused](bob).Why != ErrForward || len(all[ClockOff](bob)) != 1 {
+			t.Errorf("the user is told %d times that a clock is off", len(all[ClockOff](bob)))
+		}
+	}
 	bob.do(func() { bob.line.OfferCame(m, w.now) })
 	if len(all[Incoming](bob)) != 1 {
 		t.Fatal("the true one does not ring")

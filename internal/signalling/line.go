@@ -76,6 +76,7 @@ type Line struct {
 	consents  []consent // that we gave
 	transfer  *transfer // that we want; nil: none
 	strangers strangers
+	clockTold time.Time // when it was said last that a clock is off
 }
 
 // New returns a Line without a session: say SessionFresh.

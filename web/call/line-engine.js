@@ -44,13 +44,15 @@ import { transferable } from './engine.js';
 /**
  * line: whether there is a connection, and whether we can be called. incoming: a contact calls; answered:
  * with our consent, it does not ring: take it and join. stranger: somebody who is no contact called. missed:
- * a contact called while we talked, or did not want to be disturbed. stay: what hangs up for us when the
+ * a contact called while we talked, or did not want to be disturbed. clock: somebody called whose time is
+ * not ours, and did not ring. stay: what hangs up for us when the
  * page is closed, for sendLeave; each call is told it, too. of: of one call. `key`: 64 hexadecimal digits;
  * `at`: ms since 1970.
  * @typedef {{type: 'line', state: 'opening' | 'up' | 'down' | 'ended', available: boolean, cause?: string,
  *     error?: CallError}
  *   | {type: 'incoming', call: string, key: string, fingerprint: string, name: string, answered: boolean}
  *   | {type: 'stranger' | 'missed', key: string, fingerprint: string, name: string, at: number}
+ *   | {type: 'clock', at: number}
  *   | {type: 'of', call: string, event: CallEvent}
  *   | {type: 'warning', error: CallError}
  *   | import('./engine.js').StayMessage

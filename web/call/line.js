@@ -262,6 +262,7 @@ export class Line {
       case 'send': return this.#out.add(e);
       case 'refused': return undefined; // an attack, or a repeat
       case 'missed': case 'stranger': return this.#tellOf(e);
+      case 'clock': return this.#config.tell(e);
       case 'incoming': return this.#incoming(e);
       case 'transferOver':
         return this.#calls.get(e.from)?.tell({ type: 'transfer', state: e.done ? 'done' : 'refused' });

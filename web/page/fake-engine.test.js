@@ -350,6 +350,9 @@ function callScenes() {
     ['o2', phase('talking'), state('joined'), members(ana, cleo), number, quality()]];
   return {
     'calls-reachable': { ...takes, line: [up] },
+    'calls-clock': { ...takes, line: [{
+      type: 'line', state: 'ended', available: false, error: { code: 'record', text: '' },
+    }, { type: 'clock', at: Date.now() }] },
     'calls-disturb': { ...takes, prefs: { takeCalls: true, doNotDisturb: true }, line: [up] },
     'calls-news': { ...takes, prefs: { takeCalls: true, 'calls:': missed, 'rooms:': rooms.slice(0, 1) }, line: [up],
       click: ['[data-news=stranger] .link'], look: '.call-news' },

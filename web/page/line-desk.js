@@ -28,6 +28,7 @@ export class LineDesk {
   #version = 0; // of the contacts, as the line knows them
   #state = ''; // of the line
   #available = false;
+  #refused = false; // the relay did not take our record: the clock is off
   /** What hangs up for us. @type {import('../call/engine.js').StayMessage['leave'] | null} */ #leave = null;
   /** @type {Promise<AnyLine> | null} */ #opening = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #idle;
@@ -47,14 +48,16 @@ export class LineDesk {
   get word() {
     if (!this.#hold.held) return say('calls.line.elsewhere');
     if (this.#available) return say('calls.line.reachable');
+    if (this.#refused) return say('calls.line.clock');
     return say(this.#state === 'ended' ? 'calls.line.ended' : 'calls.line.opening');
   }
 
   get #takes() {
-    return this.#hold.held && this.#host.world.prefs.get('takeCalls');
+    return this.#hold.held && this.#host.world.prefs.get('takeCalls') && !this.#refused;
   }
 
   async settingsChanged() {
+    this.#refused = false;
     if (this.#host.world.prefs.get('takeCalls')) this.#hold.begin();
     else this.#hold.end();
     await this.#follow();
@@ -99,6 +102,7 @@ export class LineDesk {
   #receive(message) {
     if (message.type === 'line') {
       this.#state = message.state;
+      this.#refused ||= message.error?.code === 'record'; // calls can be made all the same
       this.#available = message.available;
       if (message.state === 'ended') this.#gone();
       this.#options.changed();
@@ -149,5 +153,6 @@ export class LineDesk {
   /** Somebody looks at the page, or not; or the network is back. */
   watched() {
     this.line?.watched(!document.hidden);
+    if (this.#refused && !this.line && !document.hidden) void this.settingsChanged(); // it may be set by now
   }
 }

@@ -268,6 +268,8 @@ export class Switchboard {
         const { type: kind, fingerprint, key, name, at } = message;
         return void this.#news.add({ kind, fingerprint, key, name, at });
       }
+      case 'clock':
+        return this.#host.bars.show('clock', { text: say('calls.clock') });
       case 'failed':
         for (const call of [...this.#calls]) call.stay.leave('other');
         return this.#host.bars.error(message.text);

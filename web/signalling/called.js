@@ -4,6 +4,7 @@ import { Call, STATE } from './call.js';
 import { SignallingError } from './errors.js';
 import { PATH, Path } from './path.js';
 import { agreedTo, transferred } from './transfer.js';
+import { OfferError } from '../e2ee/offer.js';
 import { soonest } from '../link/clock.js';
 import { compare, equal, toHex } from '../wire/bytes.js';
 import { verifyForward } from '../wire/call.js';
@@ -23,6 +24,7 @@ const ENDED_WAIT = 5000; // for a path of a call that rings, before it is missed
 const MAX_EARLY = 4; // keys that came before the confirmation
 const CLOCK_SKEW = 120; // seconds
 const FORWARD_MOST = 60; // seconds ahead
+const CLOCK_EVERY = 600_000; // at most that often it is said that a clock is off
 const STRANGER_EVERY = 10_000;
 
 /**
@@ -31,13 +33,15 @@ const STRANGER_EVERY = 10_000;
  */
 export async function offerCame(line, m, now) {
   if (!line.config.stay) return;
-  if (!forUs(line, m, now)) {
-    line.refuse(new SignallingError('forward'));
-    return;
-  }
+  const { identity, stay } = line.config;
+  const ours = m.target === identity.fingerprint && m.device === stay.device;
   const id = await pathIdOf(m.key);
   const p = line.paths.get(id);
-  if (!p && line.seen.has(id)) line.refuse(new SignallingError('seen'));
+  if (!ours || !inTime(m.expiry, line.unix(now), FORWARD_MOST)) {
+    line.refuse(new SignallingError('forward'));
+    if (!ours || p || line.seen.has(id) || !line.seen.allow(now) || !(await verifyForward(m))) return;
+    clockOff(line, now);
+  } else if (!p && line.seen.has(id)) line.refuse(new SignallingError('seen'));
   else if (!line.seen.allow(now)) line.refuse(new SignallingError('flood')); // what follows takes a while
   else if (!(await verifyForward(m))) line.refuse(new SignallingError('forward'));
   else if (p) await moved(p, m, now);
@@ -45,12 +49,13 @@ export async function offerCame(line, m, now) {
 }
 
 /**
- * Whether a forward is in time, and for this device.
- * @param {Line} line @param {Forward} m @param {number} now
+ * Says that an offer is not of now. Relays can bring old ones again, so it is said seldom.
+ * @param {Line} line @param {number} now
  */
-function forUs(line, m, now) {
-  return inTime(m.expiry, line.unix(now), FORWARD_MOST) && m.target === line.config.identity.fingerprint
-    && m.device === line.config.stay?.device;
+function clockOff(line, now) {
+  if (line.clockTold !== 0 && now - line.clockTold < CLOCK_EVERY) return;
+  line.clockTold = now;
+  line.emit({ type: 'clock', at: line.unix(now) });
 }
 
 /**
@@ -89,6 +94,7 @@ async function newOffer(line, m, id, now) {
   try {
     o = await stay?.key.openOffer(m.key, identity.publicKey, m.offer, line.unix(now));
   } catch (error) {
+    if (error instanceof OfferError && error.code === 'time') clockOff(line, now);
     return line.refuse(error);
   }
   if (!o) return undefined;

@@ -55,6 +55,7 @@
  *   | {type: 'ended', call: number, outcome: Outcome}
  *   | {type: 'missed', person: Bytes, fingerprint: string, name: string, at: number}
  *   | {type: 'stranger', person: Bytes, fingerprint: string, name: string, at: number, more: number}
+ *   | {type: 'clock', at: number}
  *   | {type: 'held', call: number, byUs: boolean, byTheirs: boolean}
  *   | {type: 'muted', call: number, muted: boolean}
  *   | {type: 'silent', call: number, silent: boolean}

@@ -78,6 +78,9 @@ test('an offer is refused with another generation, to another device, late, or f
     await bob.do((line, now) => line.offerCame({ ...m, ...changed }, now));
     assert.deepEqual([bob.refused.at(-1), bob.count('incoming')], [code, 0], name);
   }
+  const late = await signed(other, bob, w.now, m.offer, { expiry: seconds(500) });
+  await bob.do((line, now) => line.offerCame(late, now));
+  assert.deepEqual([bob.refused.at(-1), bob.count('clock')], ['forward', 1], 'whoever made it, a clock is off');
   const offers = () => bob.do((line, now) => line.offerCame(m, now));
   await offers();
   assert.equal(bob.count('incoming'), 1, 'the true one does not ring');

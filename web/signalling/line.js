@@ -76,6 +76,7 @@ export class Line {
   /** That we gave. @type {import('./transfer.js').GivenConsent[]} */ consents = [];
   /** That we want. @type {import('./transfer.js').Transfer | null} */ transfer = null;
   strangers = { told: 0, more: 0 };
+  /** When it was said last that a clock is off. */ clockTold = 0;
 
   /** A Line without a session: say sessionFresh. @param {LineConfig} config */
   constructor(config) {

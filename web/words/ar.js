@@ -811,6 +811,7 @@ export const calls = {
   'calls.missed': 'اتصل {name}',
   'calls.callBack': 'معاودة الاتصال بـ {name}',
   'calls.stranger': 'اتصل شخص لم تلتقِ به',
+  'calls.clock': 'اتصل شخص ما لكن المكالمة لم تصل: ساعتك أو ساعته غير صحيحة. يرجى التأكد من التاريخ والوقت هنا.',
   'calls.who': 'من؟',
   'calls.strangerName': 'يسمّي نفسه {name}. يستطيع أي شخص اختيار أي اسم.',
   'calls.strangerHint': 'لم يرنّ شيء، ولم يُخبَر المتصل بشيء. بعد حفظ هذا الشخص يمكن أن يرنّ اتصاله.',
@@ -819,6 +820,7 @@ export const calls = {
   'calls.line.ended': 'لا يمكن الوصول إليك: يرجى إعادة تحميل الصفحة',
   'calls.line.elsewhere': 'ترنّ المكالمات في علامة تبويب أخرى',
   'calls.line.disturb': 'عدم الإزعاج: لا يرنّ شيء',
+  'calls.line.clock': 'لا يمكن الوصول إليك: ساعة هذا الجهاز غير صحيحة. يرجى ضبط التاريخ والوقت',
 
   'callEnd.hung_up.title': 'أنهى {name} المكالمة',
   'callEnd.hung_up_here.title': 'انتهت المكالمة',

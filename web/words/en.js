@@ -677,6 +677,7 @@ export const calls = {
   'calls.missed': '{name} called',
   'calls.callBack': 'Call {name} back',
   'calls.stranger': 'Somebody you have not met called',
+  'calls.clock': 'Somebody called, but did not get through: your clock or theirs is wrong. See that date and time are right here.',
   'calls.who': 'Who?',
   'calls.strangerName': 'They call themselves {name}. Anybody can choose any name.',
   'calls.strangerHint': 'It did not ring, and they were told nothing. If you remember them, they can ring.',
@@ -685,6 +686,7 @@ export const calls = {
   'calls.line.ended': 'Not reachable: reload the page',
   'calls.line.elsewhere': 'Calls ring in another tab',
   'calls.line.disturb': 'Do not disturb: nothing rings',
+  'calls.line.clock': 'Not reachable: the clock of this device is wrong. Set date and time',
 
   'callEnd.hung_up.title': '{name} hung up',
   'callEnd.hung_up_here.title': 'The call has ended',

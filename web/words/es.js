@@ -739,6 +739,7 @@ export const calls = {
   'calls.missed': 'Llamó {name}',
   'calls.callBack': 'Devolver la llamada a {name}',
   'calls.stranger': 'Llamó alguien a quien no conoces',
+  'calls.clock': 'Alguien llamó, pero la llamada no llegó: tu reloj o el suyo está mal. Comprueba aquí la fecha y la hora.',
   'calls.who': '¿Quién?',
   'calls.strangerName': 'Dice llamarse {name}. Cualquiera puede elegir cualquier nombre.',
   'calls.strangerHint': 'No sonó, y no se le dijo nada. Si la recuerdas, sus llamadas podrán sonar.',
@@ -747,6 +748,7 @@ export const calls = {
   'calls.line.ended': 'No localizable: recarga la página',
   'calls.line.elsewhere': 'Las llamadas suenan en otra pestaña',
   'calls.line.disturb': 'No molestar: no suena nada',
+  'calls.line.clock': 'No se te puede llamar: el reloj de este dispositivo está mal. Ajusta la fecha y la hora',
 
   'callEnd.hung_up.title': '{name} ha colgado',
   'callEnd.hung_up_here.title': 'La llamada ha terminado',

@@ -715,6 +715,7 @@ export const calls = {
   'calls.missed': '{name} تماس گرفت',
   'calls.callBack': 'تماس متقابل با {name}',
   'calls.stranger': 'کسی که ملاقاتش نکرده‌اید تماس گرفت',
+  'calls.clock': 'کسی تماس گرفت اما تماس برقرار نشد: ساعت شما یا او درست نیست. ببینید تاریخ و ساعت اینجا درست باشد.',
   'calls.who': 'چه کسی؟',
   'calls.strangerName': 'خود را {name} می‌نامد. هر کسی می‌تواند هر نامی برگزیند.',
   'calls.strangerHint': 'زنگ نخورد و چیزی به او گفته نشد. اگر او را به خاطر بسپارید، تماسش زنگ می‌خورد.',
@@ -723,6 +724,7 @@ export const calls = {
   'calls.line.ended': 'در دسترس نیستید: صفحه را دوباره بار کنید',
   'calls.line.elsewhere': 'تماس‌ها در برگهٔ دیگری زنگ می‌خورند',
   'calls.line.disturb': 'مزاحم نشوید: چیزی زنگ نمی‌زند',
+  'calls.line.clock': 'در دسترس نیستید: ساعت این دستگاه درست نیست. تاریخ و ساعت را تنظیم کنید',
 
   'callEnd.hung_up.title': '{name} تماس را قطع کرد',
   'callEnd.hung_up_here.title': 'تماس پایان یافت',

@@ -739,6 +739,7 @@ export const calls = {
   'calls.missed': '{name} a appelé',
   'calls.callBack': 'Rappeler {name}',
   'calls.stranger': 'Quelqu’un que vous n’avez jamais rencontré a appelé',
+  'calls.clock': 'Quelqu’un a appelé, mais l’appel n’a pas abouti : votre horloge ou la sienne n’est pas à l’heure. Vérifiez ici la date et l’heure.',
   'calls.who': 'Qui ?',
   'calls.strangerName': 'Dit s’appeler {name}. Chacun peut choisir n’importe quel nom.',
   'calls.strangerHint': 'Rien n’a sonné, et rien ne lui a été dit. Si vous retenez cette personne, ses appels sonneront.',
@@ -747,6 +748,7 @@ export const calls = {
   'calls.line.ended': 'Injoignable : rechargez la page',
   'calls.line.elsewhere': 'Les appels sonnent dans un autre onglet',
   'calls.line.disturb': 'Ne pas déranger : rien ne sonne',
+  'calls.line.clock': 'Injoignable : l’horloge de cet appareil n’est pas à l’heure. Réglez la date et l’heure',
 
   'callEnd.hung_up.title': '{name} a raccroché',
   'callEnd.hung_up_here.title': 'L’appel est terminé',
