@@ -65,8 +65,8 @@ func (c *callOver) learnSecrets() {
 	c.learnRoom(entry.Room, offer[74:106], [][]byte{offer[108 : 108+size], answer})
 }
 
-// learnRoom finds the keys of a call's room, and wants both ends to hold what they have in common. entries are
-// theirs, the caller's first.
+// learnRoom finds the keys of a call's room, and wants both ends to hold what they have in common. The
+// entries are theirs, the caller's first.
 func (c *callOver) learnRoom(room string, secret []byte, entries [][]byte) {
 	c.t.Helper()
 	n := &c.needles
