@@ -107,12 +107,14 @@ func (l *Line) newOffer(m *wire.CallForward, now time.Time) {
 		l.refuse(ErrSeen)
 		return
 	}
+	if expected && !l.seen.allowPerson(person, now) { // it looks like no answer
+		l.refuse(ErrFlood)
+		return
+	}
 	l.seen.add(expected, [16]byte(m.Path()), [16]byte(o.Call))
 	switch {
 	case !expected:
 		l.stranger(o, now)
-	case known && !l.seen.allowPerson(person, now): // it looks like no answer
-		l.refuse(ErrFlood)
 	case own != nil:
 		l.glare(own, l.callOf(o, m, now), now)
 	case agreed && !l.talking(via):

@@ -379,3 +379,76 @@ func TestContactFlood(t *testing.T) {
 		t.Errorf("%d calls, %d paths", len(bob.line.calls), len(bob.line.paths))
 	}
 }
+
+// A contact that calls without end makes no room for offers of others to be replayed, and takes nobody's place.
+func TestContactFloodOfMany(t *testing.T) {
+	w := newWorld(t, 1, "ann", "bob")
+	ann, bob := w.person("ann"), w.person("bob")
+	var floods []stranger
+	for i := range 7 {
+		id := testIdentity(fmt.Sprint("contact ", i))
+		bob.known[id.Public()] = true
+		floods = append(floods, stranger{id})
+	}
+	rings := func(m wire.CallForward) bool {
+		before := len(bob.got)
+		bob.do(func() { bob.line.OfferCame(m, w.now) })
+		for _, e := range bob.got[before:] {
+			switch e := e.(type) {
+			case Incoming:
+				return e.Person == ann.id.Public()
+			case Missed:
+				return e.Person == ann.id.Public()
+			}
+		}
+		return false
+	}
+	old := stranger{ann.id}.offer(t, bob, w.now)
+	if !rings(old) {
+		t.Fatal("a contact does not ring")
+	}
+	for range 2*maxSeen/len(floods) + 1 {
+		for _, f := range floods {
+			bob.do(func() { bob.line.OfferCame(f.offer(t, bob, w.now), w.now) })
+		}
+		w.run(700 * time.Millisecond / 10)
+	}
+	if rings(old) {
+		t.Error("an old offer rings again")
+	}
+	if !rings(stranger{ann.id}.offer(t, bob, w.now)) {
+		t.Error("seven contacts take all calls of a minute")
+	}
+}
+
+// The calls of a minute are shared by those who make them, and bounded.
+func TestCallsShared(t *testing.T) {
+	s, now := newSeenOffers(), epoch
+	count := func(person byte, tries int) (n int) {
+		for range tries {
+			if s.allowPerson(identity.PublicKey{person}, now) {
+				n++
+			}
+		}
+		return n
+	}
+	for i := range 7 {
+		if n := count(byte(i), 100); n != personCalls && i < 6 {
+			t.Errorf("%d of %d", n, i)
+		}
+	}
+	if n := count(7, 100); n != sharedCalls/8 {
+		t.Errorf("the eighth has %d calls", n)
+	}
+	total := len(s.calls)
+	for i := 8; i < 256; i++ {
+		total += count(byte(i), 2)
+	}
+	if n := count(100, 1); n > 0 || total != maxMinute || len(s.calls) != maxMinute {
+		t.Errorf("%d calls in a minute", total)
+	}
+	now = now.Add(time.Minute)
+	if n := count(0, 100); n != personCalls || len(s.calls) != n {
+		t.Errorf("%d a minute later", n)
+	}
+}

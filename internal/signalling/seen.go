@@ -10,13 +10,14 @@ import (
 const (
 	maxSeen      = 1024 // offers, of contacts and of strangers each
 	offersSecond = 50   // that are opened, in bursts of as many again
-	personCalls  = 10   // a minute, of one contact
-	maxPersons   = 64   // calls of the last minute that are remembered
+	personCalls  = 10   // a minute, of one who may ring
+	sharedCalls  = 64   // a minute, of all together; beyond that each has a share
+	maxMinute    = 256  // a minute, whoever makes them
 )
 
 // seenOffers remembers offers that came, so that none counts twice, and bounds how many are opened. An offer
-// is good for four minutes; one would have to send more than maxSeen in that time to be forgotten, and
-// strangers push out only strangers.
+// is good for four minutes. Of those who may ring, only offers that count are remembered, of which maxMinute
+// come in a minute: so each is remembered for as long as it is good. Strangers push out only strangers.
 type seenOffers struct {
 	known, strange seenSet
 
@@ -79,16 +80,22 @@ func (s *seenOffers) allow(now time.Time) bool {
 	return true
 }
 
-// allowPerson reports whether a contact may call once more.
+// allowPerson reports whether somebody who may ring may call once more: who calls much leaves the others their
+// share.
 func (s *seenOffers) allowPerson(person identity.PublicKey, now time.Time) bool {
 	s.calls = slices.DeleteFunc(s.calls, func(c personCall) bool { return now.Sub(c.at) >= time.Minute })
-	n := 0
+	people, n := map[identity.PublicKey]bool{person: true}, 0
 	for _, c := range s.calls {
+		people[c.person] = true
 		if c.person == person {
 			n++
 		}
 	}
-	if n >= personCalls || len(s.calls) >= maxPersons {
+	most := personCalls
+	if len(s.calls) >= sharedCalls {
+		most = max(1, sharedCalls/len(people))
+	}
+	if n >= most || len(s.calls) >= maxMinute {
 		return false
 	}
 	s.calls = append(s.calls, personCall{person, now})

@@ -104,11 +104,11 @@ async function newOffer(line, m, id, now) {
   const given = own ? null : agreedTo(line, o.caller.identity, now);
   const expected = contact || own !== null || given !== null;
   if (line.seen.has(toHex(o.call))) return line.refuse(new SignallingError('seen'));
-  line.seen.add(expected, id, toHex(o.call));
-  if (!expected) return stranger(line, o, now);
-  if (contact && !line.seen.allowPerson(fingerprint, now)) { // it looks like no answer
+  if (expected && !line.seen.allowPerson(fingerprint, now)) { // it looks like no answer
     return line.refuse(new SignallingError('flood'));
   }
+  line.seen.add(expected, id, toHex(o.call));
+  if (!expected) return stranger(line, o, now);
   if (own) return glare(line, own, callOf(line, o, m, now), now);
   if (given && !talking(line, given.via)) return transferred(callOf(line, o, m, now), given.via, now);
   if (!contact) return undefined;

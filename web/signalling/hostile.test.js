@@ -223,3 +223,32 @@ test('a contact that calls without end rings ten times a minute', async () => {
   await w.run(120 * SECOND);
   assert.deepEqual([bob.line.calls.length, bob.line.paths.size], [0, 0]);
 });
+
+test('the calls of a minute are shared by those who make them, and bounded', () => {
+  const seen = new SeenOffers();
+  let now = 1_900_000_000_000;
+  const count = (person, tries) =>
+    Array.from({ length: tries }, () => seen.allowPerson(String(person), now)).filter(Boolean).length;
+  let total = 0;
+  for (let i = 0; i < 7; i++) total += count(i, 100);
+  assert.equal(total, 69, 'the seventh has its share, and not ten');
+  assert.equal(count(7, 100), 64 / 8, 'seven take all');
+  total += 8;
+  for (let i = 8; i < 256; i++) total += count(i, 2);
+  assert.deepEqual([total, count(100, 1)], [256, 0]);
+  now += 60 * SECOND;
+  assert.equal(count(0, 100), 10);
+});
+
+test('what does not count of who calls without end makes no room for a replay', async () => {
+  const w = await World.make(1, 'bob', 'mal');
+  const [bob, mal] = w.people;
+  const offers = [];
+  for (let i = 0; i < 12; i++) offers.push(await offerOf(mal.id, bob, w.now));
+  for (const offer of [...offers, ...offers]) {
+    await bob.do((line, now) => line.offerCame(offer, now));
+    await w.run(100);
+  }
+  const expected = ['flood', 'flood', ...Array(10).fill('seen'), 'flood', 'flood'];
+  assert.deepEqual(bob.refused, expected);
+});

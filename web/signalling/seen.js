@@ -1,13 +1,14 @@
 /**
  * Remembers offers that came, so that none counts twice, and bounds how many are opened. An offer is good
- * for four minutes; one would have to send more than MAX_SEEN in that time to be forgotten, and strangers
- * push out only strangers.
+ * for four minutes. Of those who may ring, only offers that count are remembered, of which MAX_MINUTE come in
+ * a minute: so each is remembered for as long as it is good. Strangers push out only strangers.
  */
 
 const MAX_SEEN = 1024; // offers, of contacts and of strangers each
 const OFFERS_SECOND = 50; // that are opened, in bursts of as many again
-const PERSON_CALLS = 10; // a minute, of one contact
-const MAX_PERSONS = 64; // calls of the last minute that are remembered
+const PERSON_CALLS = 10; // a minute, of one who may ring
+const SHARED_CALLS = 64; // a minute, of all together; beyond that each has a share
+const MAX_MINUTE = 256; // a minute, whoever makes them
 const MINUTE = 60_000;
 
 export class SeenOffers {
@@ -48,11 +49,17 @@ export class SeenOffers {
     return true;
   }
 
-  /** Whether a contact may call once more. @param {string} person fingerprint @param {number} now */
+  /**
+   * Whether somebody who may ring may call once more: who calls much leaves the others their share.
+   * @param {string} person fingerprint @param {number} now
+   */
   allowPerson(person, now) {
     this.#calls = this.#calls.filter((c) => now - c.at < MINUTE);
     const n = this.#calls.filter((c) => c.person === person).length;
-    if (n >= PERSON_CALLS || this.#calls.length >= MAX_PERSONS) return false;
+    const people = new Set([person, ...this.#calls.map((c) => c.person)]).size;
+    const shared = this.#calls.length >= SHARED_CALLS;
+    const most = shared ? Math.max(1, Math.floor(SHARED_CALLS / people)) : PERSON_CALLS;
+    if (n >= most || this.#calls.length >= MAX_MINUTE) return false;
     this.#calls.push({ person, at: now });
     return true;
   }
