@@ -134,6 +134,7 @@ type offerParts struct {
 	signed         []byte // in the place of entry
 	length         int    // added to the entry's
 	more           []byte // after it
+	size           int    // added to the plaintext's
 	path           identity.PublicKey
 	self           identity.PublicKey
 }
@@ -169,6 +170,7 @@ func makeOffer(t *testing.T, name string, change func(p *offerParts)) offerVecto
 	plaintext := binary.BigEndian.AppendUint64([]byte{p.version, p.flags}, p.time)
 	plaintext = slices.Concat(plaintext, p.nonce[:], p.seed[:], p.secret[:])
 	plaintext = slices.Concat(wire.AppendVarint(plaintext, uint64(len(entry)+p.length)), entry, p.more)
+	plaintext = append(plaintext, make([]byte, offerSize+p.size-len(plaintext))...)
 
 	ephemeral, private := made("ephemeral "+name, 32), made("stay key bob", 32)
 	stay := joinKeyFromBytes(t, private).Public()
@@ -230,9 +232,12 @@ func badOfferParts(t *testing.T) []badOfferPart {
 		{"the time is 0", ErrOfferTime, func(p *offerParts) { p.time = 0 }},
 		{"the time is the highest", ErrOfferTime, func(p *offerParts) { p.time = 1<<64 - 1 }},
 		{"its seed is not of its path", ErrOfferPath, func(p *offerParts) { p.path = other.Key() }},
-		{"the entry's length is one more", ErrOfferLayout, func(p *offerParts) { p.length = 1 }},
+		{"the entry's length is one more", ErrOfferEntry, func(p *offerParts) { p.length = 1 }},
 		{"the entry's length is one less", ErrOfferLayout, func(p *offerParts) { p.length = -1 }},
-		{"it goes on after the entry", ErrOfferLayout, func(p *offerParts) { p.more = []byte{0} }},
+		{"the entry's length is beyond the end", ErrOfferLayout, func(p *offerParts) { p.length = 200 }},
+		{"not only zeros follow the entry", ErrOfferLayout, func(p *offerParts) { p.more = []byte{0, 1} }},
+		{"a byte less than all offers have", ErrOfferLayout, func(p *offerParts) { p.size = -1 }},
+		{"a byte more than all offers have", ErrOfferLayout, func(p *offerParts) { p.size = 1 }},
 		{"no entry", ErrOfferEntry, func(p *offerParts) { p.signed = []byte{} }},
 		{"the entry is of a room", ErrOfferEntry, func(p *offerParts) {
 			p.signed = testEntry(t, "room", "alice", nil)
@@ -247,7 +252,9 @@ func badOfferParts(t *testing.T) []badOfferPart {
 			mine := mallory.Public()
 			p.signed = bytes.Replace(entry, mine[:], public[:], 1)
 		}},
-		{"the entry replaces another", ErrOfferEntry, func(p *offerParts) { p.entry.Replaces = &wire.StayProof{} }},
+		{"the entry replaces another", ErrOfferEntry, func(p *offerParts) {
+			p.entry.Name, p.entry.Replaces = "", &wire.StayProof{}
+		}},
 		{"the entry is of another call", ErrOfferRoom, func(p *offerParts) {
 			p.entry.Room = wire.CallID(made("call", 16)).Room()
 		}},

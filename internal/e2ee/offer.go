@@ -1,6 +1,7 @@
 package e2ee
 
 import (
+	"bytes"
 	"crypto/ecdh"
 	"crypto/hpke"
 	"encoding/binary"
@@ -19,7 +20,7 @@ import (
 //
 //	info      = "wzp/1 offer" || path key (32)
 //	plaintext = version (1) = 1 || flags (1) = 0 || time, Unix seconds (8) || nonce (32) || path seed (32)
-//	            || room secret (32) || entry length (varint) || caller's entry
+//	            || room secret (32) || entry length (varint) || caller's entry || zeros, up to 438 bytes
 //	offer     = enc (32) || ciphertext
 //
 // HPKE's base mode says nothing about who sealed: the entry does, which is signed, of a room that is made of
@@ -29,6 +30,10 @@ const (
 	offerVersion = 1
 	offerHead    = 2 + 8 + 3*32
 	kemSize      = 32 // of enc
+
+	// offerSize is that of the plaintext. The longest entry of a call, with a name of wire.MaxName bytes, fits:
+	// relays cannot tell by the size how long the caller's name is.
+	offerSize = offerHead + 2 + 330
 
 	// offerSkew is how far the time of an offer may be off: the clocks of two people, and the way.
 	offerSkew = 120 * time.Second
@@ -41,7 +46,7 @@ var ErrBadOffer = errors.New("e2ee: offer of a call is not valid, ignore it")
 var (
 	ErrOfferSealed  = fmt.Errorf("%w: it is for another device or path, or was changed", ErrBadOffer)
 	ErrOfferVersion = fmt.Errorf("%w: of another version, or with unknown flags", ErrBadOffer)
-	ErrOfferLayout  = fmt.Errorf("%w: too short, or too long", ErrBadOffer)
+	ErrOfferLayout  = fmt.Errorf("%w: not of the one size, or not well made", ErrBadOffer)
 	ErrOfferTime    = fmt.Errorf("%w: made too long ago, or a clock is wrong", ErrBadOffer)
 	ErrOfferPath    = fmt.Errorf("%w: its path seed is not that of the path it came by", ErrBadOffer)
 	ErrOfferEntry   = fmt.Errorf("%w: its entry is no entry of a call", ErrBadOffer)
@@ -88,7 +93,8 @@ func (o *Offer) plaintext(now time.Time) []byte {
 	b := []byte{offerVersion, 0}
 	b = binary.BigEndian.AppendUint64(b, uint64(now.Unix()))
 	b = slices.Concat(b, o.Nonce[:], o.Seed[:], o.Secret.reveal()[:])
-	return append(wire.AppendVarint(b, uint64(len(o.Entry))), o.Entry...)
+	b = append(wire.AppendVarint(b, uint64(len(o.Entry))), o.Entry...)
+	return append(b, make([]byte, max(0, offerSize-len(b)))...)
 }
 
 // OpenedOffer is an offer that was opened, and found to be one of Caller.
@@ -141,9 +147,13 @@ func checkOffer(b []byte, path, self identity.PublicKey, now time.Time) (*Opened
 	made := binary.BigEndian.Uint64(b[2:])
 	nonce, seed := wire.CallNonce(b[10:]), wire.PathSeed(b[42:])
 	secret := secretFromBytes([secretSize]byte(b[74:]))
-	size, entry, ok := wire.CutVarint(b[offerHead:])
+	size, rest, ok := wire.CutVarint(b[offerHead:])
+	if !ok || len(b) != offerSize || size > uint64(len(rest)) {
+		return nil, ErrOfferLayout
+	}
+	entry, zeros := rest[:size], rest[size:]
 	switch {
-	case !ok || size != uint64(len(entry)):
+	case len(bytes.Trim(zeros, "\x00")) > 0:
 		return nil, ErrOfferLayout
 	case !near(made, now):
 		return nil, ErrOfferTime

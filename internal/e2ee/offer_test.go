@@ -84,11 +84,22 @@ func TestOfferRefused(t *testing.T) {
 	}
 }
 
-// An honest entry has at most 64 bytes of name: the longest offer still fits.
+// All offers have one size, whatever the caller's name, and the longest has no zeros to spare.
 func TestOfferSize(t *testing.T) {
-	o := makeOffer(t, "1", func(p *offerParts) { p.entry.Name = strings.Repeat("n", wire.MaxName) })
-	if len(o.Offer) > wire.MaxOffer {
-		t.Errorf("%d bytes, a forward takes %d", len(o.Offer), wire.MaxOffer)
+	for _, length := range []int{0, 1, 5, wire.MaxName} {
+		o := makeOffer(t, "1", func(p *offerParts) { p.entry.Name = strings.Repeat("n", length) })
+		offer := Offer{Nonce: wire.CallNonce(o.Nonce), Seed: wire.PathSeed(o.PathSeed),
+			Secret: secretFromBytes([32]byte(o.Secret)), Entry: o.Entry}
+		sealed, _, err := SealOffer([32]byte(o.StayKey), &offer, at0(0))
+		if err != nil || len(sealed) != len(o.Offer) || len(sealed) != kemSize+offerSize+16 {
+			t.Errorf("%d bytes with a name of %d: %v", len(sealed), length, err)
+		}
+		if head := offerHead + 2 + len(o.Entry); length == wire.MaxName && head != offerSize {
+			t.Errorf("the longest name takes %d bytes", head)
+		}
+	}
+	if kemSize+offerSize+16 > wire.MaxOffer {
+		t.Errorf("more than the %d bytes that a forward takes", wire.MaxOffer)
 	}
 }
 

@@ -5,6 +5,7 @@
  *     info      = "wzp/1 offer" || path key (32)
  *     plaintext = version (1) = 1 || flags (1) = 0 || time, Unix seconds (8) || nonce (32) || path seed (32)
  *                 || room secret (32) || entry length (varint) || caller's entry
+ *                 || zeros, up to 438 bytes
  *     offer     = enc (32) || ciphertext
  *
  * HPKE's base mode says nothing about who sealed: the entry does, which is signed, of a room that is made of
@@ -24,6 +25,11 @@ import {Secret} from './secret.js';
 
 const LABEL = toUtf8('wzp/1 offer');
 const VERSION = 1;
+/**
+ * Bytes of the plaintext. The longest entry of a call, with a name of 64 bytes, fits: relays cannot tell by
+ * the size how long the caller's name is.
+ */
+const SIZE = 438;
 /** Seconds that the time of an offer may be off: the clocks of two people, and the way. */
 const SKEW = 120n;
 
@@ -31,7 +37,7 @@ const SKEW = 120n;
 const wrong = {
   sealed: 'it is for another device or path, or was changed',
   version: 'of another version, or with unknown flags',
-  layout: 'too short, or too long',
+  layout: 'not of the one size, or not well made',
   time: 'made too long ago, or a clock is wrong',
   path: 'its path seed is not that of the path it came by',
   entry: 'its entry is no entry of a call',
@@ -82,7 +88,11 @@ export function offerPlaintext({nonce, seed, secret, entry}, now) {
   const w = new Writer().uint8(VERSION).uint8(0).uint64(BigInt(Math.floor(now / 1000)));
   w.bytes(nonce).bytes(seed);
   secret.revealTo((bytes) => w.bytes(bytes));
-  return w.varint(entry.length).bytes(entry).done();
+  const plaintext = w.varint(entry.length).bytes(entry).done();
+  const padded = new Uint8Array(Math.max(SIZE, plaintext.length));
+  padded.set(plaintext);
+  plaintext.fill(0);
+  return padded;
 }
 
 /**
@@ -129,7 +139,7 @@ async function checkOffer(plaintext, pathKey, self, now) {
   const call = await callIdOf(caller.identity, self, nonce);
   if (caller.room !== callRoom(call)) throw new OfferError('room');
   const secret = await Secret.fromBytes(bytes.slice());
-  plaintext.fill(0, 0, plaintext.length - entry.length); // its secrets
+  plaintext.fill(0, 0, entry.byteOffset - plaintext.byteOffset); // its secrets
   if (!(await secret.check(caller.room, caller.proved, caller.proof))) throw new OfferError('proof');
   return {call, caller, entry, secret, path};
 }
@@ -144,9 +154,8 @@ function readOffer(plaintext) {
       made: r.uint64(), nonce: r.take(CALL_NONCE_SIZE), seed: r.take(PATH_SEED_SIZE), secret: r.take(32),
     };
     if (version !== VERSION || flags !== 0) throw new OfferError('version');
-    const size = r.varint();
-    const entry = r.rest();
-    if (size === entry.length) return {...parts, entry};
+    const entry = r.take(r.varint());
+    if (plaintext.length === SIZE && r.rest().every((zero) => zero === 0)) return {...parts, entry};
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
   }

@@ -57,7 +57,9 @@ test('an offer opens for the device, path and time that it is for', async () => 
   for (const low of vectors.low_order) {
     await assert.rejects(sealOffer(fromHex(low), offer, now), {name: 'HpkeError'}, low);
   }
-  assert.ok((await offered('n'.repeat(64))).sealed.length <= MAX_OFFER);
+  const sizes = await Promise.all([0, 1, 64].map(async (n) => (await offered('n'.repeat(n))).sealed.length));
+  assert.deepEqual(sizes, [sealed.length, sealed.length, sealed.length], 'the size shows the name');
+  assert.ok(sealed.length <= MAX_OFFER);
 });
 
 test('what one end of a call says the other hears once, in any order', async () => {
