@@ -16,8 +16,8 @@ UNRACED   := crypto/internal/fips140/edwards25519/... crypto/internal/fips140/ml
 RACE      := -race $(UNRACED:%=-gcflags=%=-race=false)
 NO_CODEC  := -gcflags=github.com/thesyncim/gopus/...=-race=false
 # Packages without goroutines.
-QUIET     := ./internal/budget ./internal/callpath ./internal/jitter ./internal/opus ./internal/presence ./internal/routing \
-             ./internal/share ./internal/signalling
+QUIET     := ./internal/budget ./internal/callpath ./internal/jitter ./internal/missed ./internal/opus ./internal/presence \
+             ./internal/routing ./internal/share ./internal/signalling
 # Tests that run without the race detector.
 LARGE     := Siege|NewcomerHearsSoon|FirstWord|FirstWordsOfACrowd|FloodOfManyNetworks|InventedHomesFillNoRoom|AliasesBelowTheShare|CallSurvives
 FUZZTIME  ?= 20s

@@ -74,6 +74,7 @@ var mayImport = map[string][]string{
 	"wzp/internal/room": {"wzp/internal/wire", "wzp/internal/budget", "wzp/internal/drops",
 		"wzp/internal/link", "wzp/internal/share"},
 	"wzp/internal/callpath": {"wzp/identity", "wzp/internal/wire", "wzp/internal/budget", "wzp/internal/share"},
+	"wzp/internal/missed":   {"wzp/identity", "wzp/internal/wire", "wzp/internal/budget", "wzp/internal/share"},
 	"wzp/internal/presence": {"wzp/identity", "wzp/internal/wire", "wzp/internal/budget", "wzp/internal/share"},
 	"wzp/internal/peer": {"wzp/identity", "wzp/internal/wire", "wzp/internal/drops", "wzp/internal/link",
 		"wzp/internal/presence"},
@@ -81,8 +82,8 @@ var mayImport = map[string][]string{
 	"wzp/internal/federation": {
 		"wzp/identity", "wzp/internal/wire",
 		"wzp/internal/budget", "wzp/internal/callpath", "wzp/internal/drops", "wzp/internal/eventlog",
-		"wzp/internal/link", "wzp/internal/peer", "wzp/internal/presence", "wzp/internal/room",
-		"wzp/internal/routing",
+		"wzp/internal/link", "wzp/internal/missed", "wzp/internal/peer", "wzp/internal/presence",
+		"wzp/internal/room", "wzp/internal/routing",
 		"wzp/internal/share",
 	},
 	"wzp/internal/relay": {

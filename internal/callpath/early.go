@@ -27,6 +27,13 @@ type earlyMessage struct {
 	body []byte
 }
 
+// untold says that a path is over whose offer the called's session has not got.
+func (t *Table) untold(p *path) {
+	if !p.told() {
+		t.do(Untold{Offer: p.early[0].body, By: p.open.legs[0]})
+	}
+}
+
 // told reports whether the called's session knows of a path.
 func (p *path) told() bool { return len(p.early) == 0 || p.early[0].kind != wire.UrgentCallOffer }
 
@@ -90,7 +97,7 @@ func (t *Table) sendEarly(p *path, turn bool) {
 	if p.early = p.early[1:]; len(p.early) == 0 {
 		p.early = nil
 	}
-	t.do(Send{To: p.open.legs[1], Kind: m.kind, Body: m.body, Turn: turn})
+	t.do(Send{To: p.open.legs[1], Kind: m.kind, Body: m.body, Turn: turn, By: p.open.legs[0]})
 }
 
 // flush sends all that waits, as the called's session has spoken.

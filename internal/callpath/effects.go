@@ -33,6 +33,13 @@ type (
 		Body    []byte
 		Receipt *Receipt // for [Table.Acked] once the peer has acknowledged it; nil: not needed
 		Turn    bool     // to a session: the next waits for [Table.Taken]
+		By      Leg      // of an offer: who brought it
+	}
+
+	// Untold says that a path is over before its offer went to the called's session. By brought it.
+	Untold struct {
+		Offer []byte // urgent message 19
+		By    Leg
 	}
 
 	// Media says between which legs the media of a path goes from now on. Zero legs: nowhere, the path is
@@ -72,6 +79,7 @@ type (
 )
 
 func (Send) effect()    {}
+func (Untold) effect()  {}
 func (Media) effect()   {}
 func (Speaks) effect()  {}
 func (Event) effect()   {}

@@ -38,6 +38,7 @@ func (t *Table) connect(p *path, w way, at time.Duration) {
 // close ends the open way: both legs are told but the one that says so, and one that is trying another way.
 // The path is forgotten unless there is such an attempt.
 func (t *Table) close(p *path, by Leg, reason wire.EndReason, at time.Duration) {
+	t.untold(p)
 	old := p.open
 	p.open = way{}
 	t.open--

@@ -87,6 +87,9 @@ func (t *Table) route(from Leg, p *path, id wire.PathID, f *wire.CallForward, no
 		code = wire.CallNotThere
 	}
 	if (to == Leg{}) && len(candidates) == 0 {
+		if p == nil && t.directory.Keep(from, f, now) {
+			code = wire.CallKept
+		}
 		t.refuse(from, id, f.Generation, code)
 		return
 	}
@@ -322,6 +325,11 @@ func (t *Table) answer(from Leg, m *wire.CallState, at time.Duration) {
 func (t *Table) refused(p *path, one *try, code wire.CallCode, at time.Duration) {
 	a := p.next
 	one.over = true
+	if code == wire.CallKept {
+		a.code = code
+		t.fail(p, code, at)
+		return
+	}
 	if a.code == wire.CallSetUp || code != wire.CallLoop { // that another one came there first says least
 		a.code = code
 	}

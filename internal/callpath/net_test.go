@@ -45,9 +45,11 @@ type node struct {
 	events   []Event
 	problems []string
 	drops    int
-	acks     time.Duration // how long clients take to acknowledge; 0: as links do
-	boot     int           // what is under way to an earlier one is lost
-	mute     bool          // it takes and acknowledges all, and says nothing
+	acks     time.Duration                 // how long clients take to acknowledge; 0: as links do
+	boot     int                           // what is under way to an earlier one is lost
+	mute     bool                          // it takes and acknowledges all, and says nothing
+	keeps    map[identity.Fingerprint]bool // who is away, and has offers kept here
+	kept     []string
 }
 
 // end is a session of a client.
@@ -146,12 +148,24 @@ func (n *node) NextHops(_ Leg, f identity.Fingerprint, _ wire.DeviceID, _ time.T
 	return list
 }
 
+// Keep implements Directory.
+func (n *node) Keep(_ Leg, f *wire.CallForward, _ time.Time) bool {
+	if !n.keeps[f.Target] {
+		return false
+	}
+	n.kept = append(n.kept, string(f.Offer))
+	return true
+}
+
 // distance returns over how many links somebody is, without some relays.
 func (n *node) distance(f identity.Fingerprint, but map[*node]bool) int {
 	for _, e := range n.sessions {
 		if e.available && e.who.Fingerprint() == f {
 			return 0
 		}
+	}
+	if n.keeps[f] {
+		return 0
 	}
 	but = maps.Clone(but)
 	but[n] = true

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -151,6 +152,39 @@ func TestRefusals(t *testing.T) {
 			}
 			net.empty("after a refusal")
 		})
+	}
+}
+
+// TestKept: an offer for a device that is away is kept by its home, and no other way is looked for; that is
+// no path, so nothing is left of it.
+func TestKept(t *testing.T) {
+	net := newNetwork(t, 5, ring)
+	caller, called := net.nodes[0].client(1, 11), net.nodes[2].client(2, 22)
+	who := called.who.Fingerprint()
+	net.nodes[2].keeps = map[identity.Fingerprint]bool{who: true}
+	seed := wire.PathSeed{7}
+	caller.forward(seed, 1, who)
+	net.run(refusedFor + time.Second) // relays on the way remember what they said
+	forwards := 0
+	for _, n := range net.nodes {
+		for _, e := range n.events {
+			if e.What == Forwarded {
+				forwards++
+			}
+		}
+	}
+	if got := caller.codes(); got != "1 kept" || !slices.Equal(net.nodes[2].kept, []string{"sealed"}) ||
+		forwards != 2 {
+		t.Errorf("the caller was told %q, kept is %q, %d forwards", got, net.nodes[2].kept, forwards)
+	}
+	net.empty("after the offer was kept")
+	// Who is there is called, and who recovers a path that stood leaves nothing.
+	called.available = true
+	caller.forward(wire.PathSeed{8}, 1, who)
+	net.run(time.Second)
+	if got := caller.codes(); got != "1 kept, 1 set up" || len(called.offers) != 1 ||
+		len(net.nodes[2].kept) != 1 {
+		t.Errorf("the caller was told %q, %d offers", got, len(called.offers))
 	}
 }
 

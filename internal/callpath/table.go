@@ -33,6 +33,9 @@ type Directory interface {
 	Device(from Leg, f identity.Fingerprint, device wire.DeviceID) (session uint64, found, known bool)
 	// NextHops returns the peers by which the device's home is reached, the best first.
 	NextHops(from Leg, f identity.Fingerprint, device wire.DeviceID, now time.Time) []wire.RelayID
+	// Keep keeps the offer of a forward whose device is away from this relay, its home, and wants that. It
+	// reports whether that is so.
+	Keep(from Leg, f *wire.CallForward, now time.Time) bool
 }
 
 // Options say what a Table is of.

@@ -182,7 +182,7 @@ func (c *callSession) Control(_ *link.Session, m wire.Message) wire.Message {
 	}
 	c.f.LineOpened(c.id, c.s)
 	if r, err := wire.ParseReach(a.Record); err == nil {
-		c.f.Available(c.id, r, a.Record)
+		c.f.Available(c.id, c.s.Remote(), r, a.Record)
 	}
 	return &wire.Line{}
 }

@@ -78,12 +78,13 @@ func (f *Federation) openLine(id presence.SessionID, to Line) *line {
 	return l
 }
 
-// LineMessage takes an urgent message about a call of a client's session: a forward, message, end, or the
-// word that its media is of a path. It waits for nothing; what is not taken comes again.
+// LineMessage takes an urgent message about a call of a client's session: a forward, message, end, the word
+// that its media is of a path, or that it wants what was kept for it. It waits for nothing; what is not taken comes again.
 func (f *Federation) LineMessage(id presence.SessionID, to Line, kind wire.UrgentKind,
 	body []byte) (taken bool) {
 	switch kind {
-	case wire.UrgentCallForward, wire.UrgentCallMessage, wire.UrgentCallEnd, wire.UrgentCallMedia:
+	case wire.UrgentCallForward, wire.UrgentCallMessage, wire.UrgentCallEnd, wire.UrgentCallMedia,
+		wire.UrgentKeptWanted:
 	default:
 		return true
 	}
@@ -211,6 +212,10 @@ func (f *Federation) readLines(now time.Time) (more bool) {
 		l, m, over, more := ls.next()
 		if l == nil {
 			return false
+		}
+		if m.kind == wire.UrgentKeptWanted {
+			f.keptWanted(l, m.body)
+			m.body = nil
 		}
 		leg := callpath.SessionLeg(uint64(l.id))
 		f.decideCalls(func(t *callpath.Table) {

@@ -20,7 +20,7 @@ type callCounts struct {
 	hops    [wire.MaxHops + 2]atomic.Uint64
 }
 
-const callCodes = int(wire.CallFailed) + 2
+const callCodes = int(wire.CallKept) + 2
 
 func (c *callCounts) count(e callpath.Event) {
 	switch e.What {

@@ -49,6 +49,8 @@ func (f *Federation) decideCalls(tell func(t *callpath.Table)) {
 		switch e := e.(type) {
 		case callpath.Send:
 			f.sendCall(e)
+		case callpath.Untold:
+			f.keepOffer(e.Offer, e.By, time.Now())
 		case callpath.Media:
 			f.calls.media.set(f, e)
 		case callpath.Speaks:
@@ -102,9 +104,16 @@ func (f *Federation) sendCall(e callpath.Send) {
 // sendLine sends a client what the table of paths has to say to it.
 func (f *Federation) sendLine(to *line, e callpath.Send) {
 	var done func(acked bool)
-	if e.Turn {
-		done = func(bool) {
-			f.later(func(time.Time) { f.decideCalls(func(t *callpath.Table) { t.Taken(e.To.Session) }) })
+	if e.Turn || e.Kind == wire.UrgentCallOffer {
+		done = func(acked bool) {
+			f.later(func(now time.Time) {
+				if !acked && e.Kind == wire.UrgentCallOffer {
+					f.keepOffer(e.Body, e.By, now)
+				}
+				if e.Turn {
+					f.decideCalls(func(t *callpath.Table) { t.Taken(e.To.Session) })
+				}
+			})
 		}
 	}
 	if to.to.SendUrgentThen(e.Kind, e.Body, done) == nil {

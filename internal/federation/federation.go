@@ -60,10 +60,11 @@ type Federation struct {
 
 	// Guards what follows, which run alone changes. Nobody who receives packets takes it, and nothing is
 	// sent, logged or done to a room with it held.
-	mu    sync.Mutex
-	table *routing.Table
-	who   *presence.Table // who can be called, and where
-	live  map[wire.RelayID]*livePeer
+	mu     sync.Mutex
+	table  *routing.Table
+	who    *presence.Table // who can be called, and where
+	live   map[wire.RelayID]*livePeer
+	missed missedCalls
 	// resolver finds routes to who can be called.
 	resolver *presence.Resolver
 
@@ -113,7 +114,8 @@ func New(o Options) *Federation {
 	f.calls.table = callpath.New(callpath.Options{Self: o.Identity.Public(), Directory: callDirectory{f}},
 		f.calls.start)
 	f.who = presence.New(presence.Options{Identity: o.Identity, Boot: o.Boot, Address: o.Address})
-	f.resolver = presence.NewResolver(wire.RelayIDOf(o.Identity.Public()), f.who)
+	f.missed = newMissedCalls()
+	f.resolver = presence.NewResolver(wire.RelayIDOf(o.Identity.Public()), routeDirectory{f.who, &f.missed})
 	f.calls.nextHops = f.resolver.NextHops
 	f.links = peer.New(o.Log, f.linkUp)
 	return f

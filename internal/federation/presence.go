@@ -1,11 +1,14 @@
 package federation
 
 import (
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/internal/missed"
 	"github.com/wzp-voice/wzp/internal/peer"
 	"github.com/wzp-voice/wzp/internal/presence"
 	"github.com/wzp-voice/wzp/internal/wire"
@@ -24,6 +27,8 @@ type sessionChange struct {
 	says      bool                // it says whether it takes calls
 	reach     *wire.Reach         // by this record; nil: it takes none
 	record    []byte
+	holder    missed.Holder // of what is kept for it, with reach
+	left      bool          // without reach: it leaves, and wants what it misses kept
 	over      bool
 }
 
@@ -65,15 +70,21 @@ func (f *Federation) Connect(id presence.SessionID, who identity.PublicKey) {
 }
 
 // Available says that a session takes calls: r was read from record, verified and fresh, and its identity is
-// the session's and its home this relay.
-func (f *Federation) Available(id presence.SessionID, r *wire.Reach, record []byte) {
+// the session's and its home this relay. from is the address that it comes from.
+func (f *Federation) Available(id presence.SessionID, from netip.Addr, r *wire.Reach, record []byte) {
+	holder := holderOf(link.AddressGroup(from), r.Identity)
 	record = slices.Clone(record)
-	f.note(id, func(c *sessionChange) { c.says, c.reach, c.record = true, r, record })
+	f.note(id, func(c *sessionChange) { c.says, c.reach, c.record, c.holder = true, r, record, holder })
 }
 
-// Unavailable says that a session takes no calls any more.
+// Unavailable says that a session takes no calls any more, nor wants to know of those that it misses.
 func (f *Federation) Unavailable(id presence.SessionID) {
-	f.note(id, func(c *sessionChange) { c.says, c.reach, c.record = true, nil, nil })
+	f.note(id, func(c *sessionChange) { c.says, c.left, c.reach, c.record = true, false, nil, nil })
+}
+
+// Left says that the client of a session leaves, before the session is over.
+func (f *Federation) Left(id presence.SessionID) {
+	f.note(id, func(c *sessionChange) { c.says, c.left, c.reach, c.record = true, true, nil, nil })
 }
 
 // Disconnect says that a session is over.
@@ -98,6 +109,7 @@ func (f *Federation) readSessions(now time.Time) {
 			case c.says && !c.over:
 				f.who.Unavailable(id, now)
 			}
+			f.missed.changed(id, c)
 			if c.over {
 				f.who.Disconnect(id, now)
 			}

@@ -1,6 +1,7 @@
 package federation
 
 import (
+	"net/netip"
 	"testing"
 
 	"github.com/wzp-voice/wzp/identity"
@@ -12,7 +13,7 @@ func TestSessionNews(t *testing.T) {
 	f := &Federation{wake: make(chan struct{}, 1)}
 	f.Connect(1, identity.PublicKey{1})
 	for i := range uint64(1000) {
-		f.Available(1, &wire.Reach{Sequence: i}, []byte{byte(i)})
+		f.Available(1, netip.Addr{}, &wire.Reach{Sequence: i}, []byte{byte(i)})
 	}
 	f.Connect(2, identity.PublicKey{2})
 	f.Unavailable(2)

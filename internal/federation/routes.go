@@ -226,8 +226,12 @@ func (f *Federation) resolved(e presence.Resolved) {
 
 // locations returns what a client is told of a route: one message for each device, or that there is none.
 func locations(r presence.Route) (list []wire.Located) {
+	found := wire.FoundDevice
+	if r.Away {
+		found = wire.FoundAway
+	}
 	for i, record := range r.Records {
-		list = append(list, wire.Located{Found: wire.FoundDevice, Index: uint8(i), Of: uint8(len(r.Records)),
+		list = append(list, wire.Located{Found: found, Index: uint8(i), Of: uint8(len(r.Records)),
 			Chain: r.Chains[i], Record: record})
 	}
 	switch {

@@ -86,6 +86,9 @@ func (f *Federation) work(now time.Time) (next time.Time) {
 	next = f.dirty.do(now, func(name string) time.Time { return f.announceLocal(name, now) })
 	f.decide(func() { next = routing.Soonest(next, f.table.Tick(now)) })
 	f.decidePresence(func() { next = routing.Soonest(next, f.who.Tick(now)) })
+	f.mu.Lock()
+	next = routing.Soonest(next, f.missed.box.Tick(now))
+	f.mu.Unlock()
 	f.decideRoutes(func() { next = routing.Soonest(next, f.resolver.Tick(now)) })
 	next = routing.Soonest(next, f.unplaced.do(now, func(h *home) (again time.Time) {
 		list := h.unplaced

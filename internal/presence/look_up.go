@@ -102,10 +102,10 @@ func fairWays(list []Way) (fair []Way) {
 	return fair
 }
 
-// MeshPeers returns the peers whose links are up and whose word is Mesh, in the order of their ids.
-func (t *Table) MeshPeers() (list []wire.RelayID) {
+// Peers returns the peers whose links are up and whose word is one of these, in the order of their ids.
+func (t *Table) Peers(words ...Word) (list []wire.RelayID) {
 	for id, p := range t.peers {
-		if p.word == Mesh {
+		if slices.Contains(words, p.word) {
 			list = append(list, id)
 		}
 	}

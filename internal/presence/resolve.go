@@ -14,7 +14,10 @@ import (
 type Directory interface {
 	Local(f identity.Fingerprint) []Device
 	Ways(f identity.Fingerprint) []Way
-	MeshPeers() []wire.RelayID
+	Peers(words ...Word) []wire.RelayID
+	// Away returns the newest record of somebody's devices that are away and for which offers are kept here,
+	// and its sequence; nil: there is none.
+	Away(f identity.Fingerprint, now time.Time) (record []byte, sequence uint64)
 	WordOf(peer wire.RelayID) Word
 }
 
@@ -55,6 +58,7 @@ type Resolver struct {
 	due      time.Time               // when something is due; zero: never
 
 	known  recent[identity.Fingerprint, *knowledge]
+	aways  recent[identity.Fingerprint, *place] // devices that are away
 	nobody recent[identity.Fingerprint, looked]
 	newest recent[wire.DeviceID, uint64] // the highest sequence of a device's records
 	trips  map[wire.RelayID]time.Duration
@@ -88,6 +92,7 @@ func NewResolver(self wire.RelayID, d Directory) *Resolver {
 		asked:     map[question]*inquiry{},
 		issued:    map[wire.RelayID]uint64{},
 		known:     recent[identity.Fingerprint, *knowledge]{most: maxKnown},
+		aways:     recent[identity.Fingerprint, *place]{most: maxKnown},
 		nobody:    recent[identity.Fingerprint, looked]{most: maxKnown},
 		newest:    recent[wire.DeviceID, uint64]{most: maxNewest},
 		trips:     map[wire.RelayID]time.Duration{},
@@ -138,6 +143,9 @@ func (r *Resolver) PeerDown(peer wire.RelayID, now time.Time) {
 	r.limits.forget(peer)
 	for _, k := range r.known.all() {
 		k.forget(peer)
+	}
+	for _, p := range r.aways.all() {
+		p.forget(peer)
 	}
 	for _, s := range r.opened() {
 		for _, a := range s.askersOf(peer) {
@@ -199,6 +207,11 @@ func (r *Resolver) opened() []*search { return append([]*search(nil), r.open...)
 // resolve answers one of our own.
 func (r *Resolver) resolve(a *asker, f identity.Fingerprint, places []place, unsure bool, now time.Time) {
 	route := r.route(a, places, unsure, now)
+	if route.Kind == NotFound {
+		if record, chain, ok := r.away(f, a, now); ok {
+			route = Route{Away: true, Records: [][]byte{record}, Chains: [][]wire.RelayID{chain}}
+		}
+	}
 	r.count(a, route.answer())
 	r.do(Resolved{By: a.by, Target: f, Route: route})
 }

@@ -6,12 +6,16 @@ type routeAnswer uint8
 const (
 	answerNotFound routeAnswer = routeAnswer(NotFound)
 	answerUnsure   routeAnswer = routeAnswer(Chain) + 1
-	routeAnswers               = answerUnsure + 1
+	answerAway     routeAnswer = answerUnsure + 1
+	routeAnswers               = answerAway + 1
 )
 
 func (a routeAnswer) String() string {
-	if a == answerUnsure {
+	switch a {
+	case answerUnsure:
 		return "unsure"
+	case answerAway:
+		return "away"
 	}
 	return RouteKind(a).String()
 }

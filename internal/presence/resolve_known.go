@@ -108,8 +108,7 @@ func addChain(chains [][]wire.RelayID, one []wire.RelayID, better func(a,
 func (k *knowledge) forget(peer wire.RelayID) {
 	var left []place
 	for _, p := range k.places {
-		p.chains = slices.DeleteFunc(slices.Clone(p.chains),
-			func(c []wire.RelayID) bool { return c[0] == peer })
+		p.forget(peer)
 		if len(p.chains) > 0 {
 			left = append(left, p)
 		}
@@ -210,6 +209,12 @@ func (r *Resolver) NextHops(f identity.Fingerprint, device wire.DeviceID,
 					add(c[0], home)
 				}
 			}
+		}
+	}
+	if p, ok := r.aways.get(f); ok && p.device == device && now.Sub(p.at) < awayHopsFor {
+		home = p.home
+		for _, c := range p.chains {
+			add(c[0], home)
 		}
 	}
 	for _, w := range r.ways(f, own) {

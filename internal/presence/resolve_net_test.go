@@ -37,6 +37,7 @@ type resolveNode struct {
 	links    map[wire.RelayID]*resolveLink
 	words    map[wire.RelayID]Word // default Mesh
 	devices  map[identity.Fingerprint][]Device
+	aways    map[identity.Fingerprint]place
 	claims   map[identity.Fingerprint][]Way // beside those of gossip
 	resolved []Resolved
 	problems []Problem
@@ -65,7 +66,7 @@ func newResolveNet(t testing.TB, n int, gossip bool) *resolveNet {
 		node := &resolveNode{net: net, n: i, identity: relayIdentity(i),
 			links: map[wire.RelayID]*resolveLink{},
 			words: map[wire.RelayID]Word{}, devices: map[identity.Fingerprint][]Device{},
-			claims: map[identity.Fingerprint][]Way{}}
+			claims: map[identity.Fingerprint][]Way{}, aways: map[identity.Fingerprint]place{}}
 		node.id = wire.RelayIDOf(node.identity.Public())
 		node.resolver = NewResolver(node.id, node)
 		net.nodes = append(net.nodes, node)
@@ -233,10 +234,16 @@ func (n *resolveNode) WordOf(peer wire.RelayID) Word {
 	return Mesh
 }
 
-// MeshPeers implements Directory.
-func (n *resolveNode) MeshPeers() (list []wire.RelayID) {
+// Away implements Directory.
+func (n *resolveNode) Away(f identity.Fingerprint, _ time.Time) (record []byte, sequence uint64) {
+	d := n.aways[f]
+	return d.record, d.sequence
+}
+
+// Peers implements Directory.
+func (n *resolveNode) Peers(words ...Word) (list []wire.RelayID) {
 	for id := range n.links {
-		if n.WordOf(id) == Mesh {
+		if slices.Contains(words, n.WordOf(id)) {
 			list = append(list, id)
 		}
 	}

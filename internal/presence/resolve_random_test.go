@@ -36,7 +36,7 @@ func TestResolveRandom(t *testing.T) {
 		}
 		for range n / 2 {
 			a := net.nodes[rng.IntN(n)]
-			for _, id := range a.MeshPeers() {
+			for _, id := range a.Peers(Mesh) {
 				link := a.links[id]
 				down := rng.IntN(2) == 0
 				if lossy && rng.IntN(3) == 0 {

@@ -67,7 +67,7 @@ func (r *Resolver) query(from wire.RelayID, m *wire.RouteQuery, now time.Time) {
 	case r.suffices(m.Target, a, found, ways, now), len(local) > 0 && len(ways) == 0:
 	case word != Mesh, a.left < 1, r.inVain(m.Target, a, now):
 		if len(a.told) == 0 {
-			r.tellNobody(m.Target, a, a.left < 1 && len(r.others(a.path)) > 0, now)
+			r.tellNobodyHere(m.Target, a, a.left < 1 && len(r.others(a.path)) > 0, now)
 		}
 	default:
 		r.wait(m.Target, a, ways, now)
@@ -133,6 +133,8 @@ func (r *Resolver) response(from wire.RelayID, m *wire.RouteResponse, now time.T
 	}
 	s := q.search
 	switch {
+	case m.Found == wire.FoundAway && q.state != inquiryDone && q.of == 0:
+		r.awayCame(s, q, &m.Located, now)
 	case m.Found != wire.FoundDevice:
 		if q.state != inquiryDone && q.of == 0 {
 			s.unsure = s.unsure || m.Found == wire.FoundUnsure
@@ -156,6 +158,17 @@ func (r *Resolver) response(from wire.RelayID, m *wire.RouteResponse, now time.T
 	r.advance(s, now)
 }
 
+// awayCame takes an answer that nobody was found, but a device that is away.
+func (r *Resolver) awayCame(s *search, q *inquiry, l *wire.Located, now time.Time) {
+	p, err := r.check(s, q, l, now)
+	if err == nil {
+		r.learnAway(s.target, p)
+	} else if !errors.Is(err, errStale) {
+		r.do(Problem{q.peer, problemRoute, err.Error()})
+	}
+	r.finish(s, q, now)
+}
+
 // whole reports whether all devices have come that there are.
 func (q *inquiry) whole() bool {
 	for _, came := range q.came[:q.of] {
@@ -171,6 +184,7 @@ var (
 	errChain    = errors.New("the chain of an answer cannot be")
 	errIdentity = errors.New("the record of an answer is somebody else's")
 	errHome     = errors.New("the chain of an answer does not end with the record's home")
+	errKeep     = errors.New("the record of an answer is of a device for which nothing is to be kept")
 	errStale    = errors.New("the record of an answer is not fresh, or older than one that is known")
 )
 
@@ -181,7 +195,8 @@ func (r *Resolver) check(s *search, q *inquiry, l *wire.Located, now time.Time) 
 		!disjoint(chain, s.path) {
 		return p, errChain
 	}
-	p = place{home: chain[len(chain)-1], record: l.Record, at: now, chains: [][]wire.RelayID{chain}}
+	p = place{home: chain[len(chain)-1], record: l.Record, at: now, away: l.Found == wire.FoundAway,
+		chains: [][]wire.RelayID{chain}}
 	if !r.verified(s.target, &p) {
 		reach, err := wire.ParseReach(l.Record)
 		switch {
@@ -191,10 +206,12 @@ func (r *Resolver) check(s *search, q *inquiry, l *wire.Located, now time.Time) 
 			return p, errIdentity
 		case wire.RelayIDOf(reach.HomeRelay) != p.home:
 			return p, errHome
+		case p.away && !reach.Keep:
+			return p, errKeep
 		}
 		p.device, p.sequence, p.expiry = reach.Device(), reach.Sequence, reach.Expiry
 	}
-	if newest, _ := r.newest.get(p.device); !p.fresh(now) || p.sequence < newest || r.newerHere(s.target,
+	if newest, _ := r.newest.get(p.device); !p.usable(now) || p.sequence < newest || r.newerHere(s.target,
 		&p) {
 		return p, errStale
 	}

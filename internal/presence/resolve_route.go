@@ -33,12 +33,16 @@ type Route struct {
 	Records [][]byte         // reach records, which were fresh and verified
 	Chains  [][]wire.RelayID // to each, likewise
 	Unsure  bool             // NotFound, but not everybody was asked, or has answered
+	Away    bool             // NotFound, but Records has one of a device that is away
 }
 
 // answer says what the route is, for who counts.
 func (r *Route) answer() routeAnswer {
-	if r.Unsure {
+	switch {
+	case r.Unsure:
 		return answerUnsure
+	case r.Away:
+		return answerAway
 	}
 	return routeAnswer(r.Kind)
 }
@@ -52,6 +56,7 @@ type place struct {
 	expiry   int64            // Unix seconds
 	at       time.Time        // when it was found
 	claimed  bool             // presence named its home then: it counts no longer than that
+	away     bool             // the device is away, and its home keeps offers for it
 	chains   [][]wire.RelayID // by different peers; none: it is here
 }
 
@@ -60,6 +65,19 @@ const maxChains = 4
 
 // fresh reports whether the record is good now.
 func (p *place) fresh(now time.Time) bool { return (&wire.Reach{Expiry: p.expiry}).Fresh(now) }
+
+// usable reports whether the record is good for what it was told as.
+func (p *place) usable(now time.Time) bool {
+	if p.away {
+		return (&wire.Reach{Expiry: p.expiry, Keep: true}).Away(now)
+	}
+	return p.fresh(now)
+}
+
+// forget forgets the chains by a peer.
+func (p *place) forget(peer wire.RelayID) {
+	p.chains = slices.DeleteFunc(slices.Clone(p.chains), func(c []wire.RelayID) bool { return c[0] == peer })
+}
 
 // local returns the devices that are available here.
 func (r *Resolver) local(f identity.Fingerprint) (list []place) {

@@ -218,9 +218,14 @@ func (r *Resolver) askByClaims(s *search, now time.Time) {
 	}
 }
 
-// others returns the peers that may be asked for others and are not in a path.
+// others returns the peers that may be asked and are not in a path: for a peer's query those whose word is
+// Mesh, for our own also those whose word is Peer.
 func (r *Resolver) others(path []wire.RelayID) []wire.RelayID {
-	return slices.DeleteFunc(r.directory.MeshPeers(), func(id wire.RelayID) bool {
+	words := []Word{Mesh}
+	if len(path) == 0 {
+		words = append(words, Peer)
+	}
+	return slices.DeleteFunc(r.directory.Peers(words...), func(id wire.RelayID) bool {
 		return slices.Contains(path, id) || id == r.self
 	})
 }
@@ -294,7 +299,7 @@ func (r *Resolver) conclude(s *search, now time.Time) {
 		if a.own() {
 			r.resolve(a, s.target, join(r.local(s.target), s.places.places), s.unsure, now)
 		} else if len(a.told) == 0 {
-			r.tellNobody(s.target, a, s.unsure || len(s.places.places) > 0, now)
+			r.tellNobodyHere(s.target, a, s.unsure || len(s.places.places) > 0, now)
 		}
 	}
 	r.end(s)

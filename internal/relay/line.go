@@ -60,7 +60,7 @@ func (r *Relay) available(s *session, record []byte) *wire.Refused {
 			"that the clocks of both machines are right"}
 	}
 	r.federation.LineOpened(s.number, s.Session)
-	r.federation.Available(s.number, reach, record)
+	r.federation.Available(s.number, s.Remote(), reach, record)
 	return nil
 }
 
@@ -75,7 +75,7 @@ func (r *Relay) lastWords(q *wire.LastWords) {
 	if !ok || !s.isLine() {
 		return
 	}
-	r.federation.Unavailable(s.number)
+	r.federation.Left(s.number)
 	for _, m := range q.Messages {
 		r.federation.LineMessage(s.number, to, wire.UrgentCallMessage, m)
 	}

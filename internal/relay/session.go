@@ -291,7 +291,7 @@ func (s *session) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) (ac
 			return true
 		}
 		fallthrough
-	case wire.UrgentCallForward, wire.UrgentCallMessage, wire.UrgentCallEnd:
+	case wire.UrgentCallForward, wire.UrgentCallMessage, wire.UrgentCallEnd, wire.UrgentKeptWanted:
 		return s.relay.federation.LineMessage(s.number, s.Session, kind, body)
 	case wire.UrgentSenderKey, wire.UrgentKeyWraps, wire.UrgentKeysWanted:
 		return s.relay.key(s.member.Load(), kind, body)

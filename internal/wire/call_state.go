@@ -12,9 +12,10 @@ const (
 	CallLoop     CallCode = 4 // the forward came to a relay twice
 	CallStale    CallCode = 5 // expired, or the generation is not higher
 	CallFailed   CallCode = 6 // a link on the way ended, or the next hop is silent
+	CallKept     CallCode = 7 // the device is away, and its home keeps the offer
 )
 
-var callCodes = [...]string{"set up", "no route", "not there", "too many", "loop", "stale", "failed"}
+var callCodes = [...]string{"set up", "no route", "not there", "too many", "loop", "stale", "failed", "kept"}
 
 func (c CallCode) String() string {
 	if int(c) < len(callCodes) {

@@ -86,7 +86,7 @@ func TestPathNames(t *testing.T) {
 	if s := fmt.Sprintf("%v %s %d", seed, seed, 1); strings.Contains(s, "63") || strings.Contains(s, "cccc") {
 		t.Errorf("a seed is printed: %s", s)
 	}
-	if CallStale.String() != "stale" || CallCode(7).String() != "unknown" ||
+	if CallStale.String() != "stale" || CallCode(8).String() != "unknown" ||
 		EndTooMany.String() != "too many" || EndReason(5).String() != "unknown" {
 		t.Error("codes have wrong names")
 	}

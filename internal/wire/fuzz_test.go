@@ -70,6 +70,8 @@ func FuzzCallState(f *testing.F)   { fuzzLayout(f, "call state") }
 func FuzzCallMessage(f *testing.F) { fuzzLayout(f, "call message") }
 func FuzzCallEnd(f *testing.F)     { fuzzLayout(f, "call end") }
 func FuzzCallMedia(f *testing.F)   { fuzzLayout(f, "call media") }
+func FuzzKeptWanted(f *testing.F)  { fuzzLayout(f, "kept wanted") }
+func FuzzKeptCall(f *testing.F)    { fuzzLayout(f, "kept call") }
 
 func FuzzSignal(f *testing.F) { fuzzLayout(f, "signal") }
 

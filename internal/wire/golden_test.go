@@ -160,6 +160,8 @@ var layouts = map[string]format{
 	"call message":       structure[CallMessage](),
 	"call end":           structure[CallEnd](),
 	"call media":         structure[CallMedia](),
+	"kept wanted":        structure[KeptWanted](),
+	"kept call":          structure[KeptCall](),
 	"signal": {
 		func(b []byte) (any, error) {
 			s, err := ParseSignal(b)
@@ -258,7 +260,7 @@ var goldens = []golden{
 
 func allGoldens() []golden {
 	return slices.Concat(goldens, federationGoldens(), callGoldens(), routeGoldens(), signalGoldens(),
-		presenceGoldens())
+		presenceGoldens(), keptGoldens())
 }
 
 func TestGolden(t *testing.T) {
@@ -286,6 +288,7 @@ func TestGoldenTruncated(t *testing.T) {
 		"key": true, "key wraps": true, "keys wanted": true, "relays": true,
 		"federation room": true, "federation members": true, "federation message": true,
 		"call forward": true, "call message": true, "call media": true, "signal": true,
+		"kept wanted": true, "kept call": true,
 		"presence gone": true, "presence news": true, "presence compare": true, "presence contents": true}
 	for _, g := range allGoldens() {
 		l, b := layouts[g.layout], unhex(t, g.hex)

@@ -20,7 +20,13 @@ const (
 const (
 	MaxReach  = 5 * time.Minute
 	reachSkew = 2 * time.Minute
+	// MaxAway is for how long after its expiry a record of a device that is away is good, to leave word of a
+	// call.
+	MaxAway = 24 * time.Hour
 )
+
+// flagKeep is Keep in the record's flags.
+const flagKeep = 1
 
 // Reach is a reach record: what a client that takes calls signs about itself, so that callers can seal their
 // offers to it, and so that nobody else can claim to reach it. Whatever [ParseReach] returned is signed by
@@ -31,20 +37,25 @@ type Reach struct {
 	HomeRelay identity.PublicKey // the relay that the client is attached to
 	Sequence  uint64             // rises with every record of one stay key
 	Expiry    int64              // Unix time in seconds; not negative
+	Keep      bool               // while the device is away, its home keeps offers to it
 }
 
 var errReachSign = &FormatError{"reach record signature", ErrInvalid, ""}
 
 // fields names all of r before its signature.
 //
-//	version (1) = 1 || flags (1) = 0 || identity key, Ed25519 (32) || stay key, X25519 (32)
+//	version (1) = 1 || flags (1): 1 is Keep || identity key, Ed25519 (32) || stay key, X25519 (32)
 //	|| home relay's key, Ed25519 (32) || sequence (8) || expiry, Unix seconds (8) || signature (64)
 func (r *Reach) fields(l *layout) {
 	version, flags, expiry := uint8(reachVersion), uint8(0), uint64(r.Expiry)
+	if r.Keep {
+		flags = flagKeep
+	}
 	l.uint8(&version)
 	l.uint8(&flags)
 	l.require(version == reachVersion, ErrUnknown, "its version is not 1")
-	l.require(flags == 0, ErrInvalid, "unknown flags are set")
+	l.require(flags&^flagKeep == 0, ErrInvalid, "unknown flags are set")
+	r.Keep = flags&flagKeep != 0
 	l.bytes(r.Identity[:])
 	l.bytes(r.StayKey[:])
 	l.bytes(r.HomeRelay[:])
@@ -82,6 +93,14 @@ func ParseReach(b []byte) (*Reach, error) {
 func (r *Reach) Fresh(now time.Time) bool {
 	left := r.Expiry - now.Unix() // not time.Time, which wraps where nothing expires
 	return left > -int64(reachSkew/time.Second) && left <= int64((MaxReach+reachSkew)/time.Second)
+}
+
+// Away reports whether r is of a device that offers are kept for while it is away, and was there in the last
+// day.
+func (r *Reach) Away(now time.Time) bool {
+	left := r.Expiry - now.Unix()
+	return r.Keep && left > -int64((MaxAway+reachSkew)/time.Second) &&
+		left <= int64((MaxReach+reachSkew)/time.Second)
 }
 
 // Device returns which of the identity's devices the record is of.

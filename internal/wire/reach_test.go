@@ -77,6 +77,41 @@ func TestReachFresh(t *testing.T) {
 	}
 }
 
+// A record may say that offers are kept for the device while it is away; nothing else is known of flags.
+func TestReachAway(t *testing.T) {
+	r := goldenReach()
+	expiry := time.Unix(r.Expiry, 0)
+	r.Keep = true
+	b := SignReach(filled(0x2a), r)
+	if got, err := ParseReach(b); err != nil || !got.Keep || b[1] != 1 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if plain := unhex(t, goldenReachHex); bytes.Equal(b[len(b)-64:], plain[len(plain)-64:]) {
+		t.Error("the flag is not signed")
+	}
+	for _, flags := range []byte{2, 3, 0x80, 0xff} {
+		body := bytes.Clone(b[:len(b)-64])
+		body[1] = flags
+		signed := append(body, filled(0x2a).Sign(reachKind, body)...)
+		if r, err := ParseReach(signed); !errors.Is(err, ErrInvalid) {
+			t.Errorf("flags %x: %+v, %v", flags, r, err)
+		}
+	}
+	for after, want := range map[time.Duration]bool{
+		0: true, -MaxReach - reachSkew: true, -MaxReach - reachSkew - time.Second: false,
+		23 * time.Hour:                    true,
+		MaxAway + reachSkew - time.Second: true, MaxAway + reachSkew: false, 1 << 60: false, -1 << 60: false,
+	} {
+		r.Keep = true
+		if got := r.Away(expiry.Add(after)); got != want {
+			t.Errorf("%v after its expiry: %v", after, got)
+		}
+		if r.Keep = false; r.Away(expiry.Add(after)) {
+			t.Errorf("%v after its expiry it is away without having asked for it", after)
+		}
+	}
+}
+
 func FuzzReach(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		_, err := ParseReach(b)

@@ -285,6 +285,8 @@ func TestRoundTripLayouts(t *testing.T) {
 		"call message": func() any { return CallMessage{r.pathID(), r.bytes(1, MaxCallMessage)} },
 		"call end":     func() any { return CallEnd{r.pathID(), 1 | r.varint(), EndReason(r.IntN(256))} },
 		"call media":   func() any { return r.callMedia() },
+		"kept wanted":  func() any { return r.keptWanted() },
+		"kept call":    func() any { return r.keptCall() },
 		"signal":       func() any { return r.signal() },
 		"payload": func() any {
 			p := Payload{Timestamp: uint16(r.Uint32()), Codec: r.bytes(1, 300)}

@@ -21,12 +21,14 @@ func routeGoldens() []golden {
 	count(target[:], 0x10)
 	id := QueryID{1, 2, 3, 4, 5, 6, 7, 8}
 	device := Located{FoundDevice, 1, 3, []RelayID{relayNear, relayHome}, unhexed(goldenReachHex)}
+	away := Located{FoundAway, 0, 1, device.Chain, device.Record}
 	last := Located{FoundDevice, 7, 8, []RelayID{relayHome}, unhexed(goldenReachHex)}
 	return []golden{
 		{"route wanted", routeTargetHex, RouteWanted{target}},
 		{"route", routeTargetHex + "01 01 03" + routeChainHex + goldenReachHex, Route{target, device}},
 		{"route", routeTargetHex + "00 00 00 00", Route{Target: target}},
 		{"route", routeTargetHex + "02 00 00 00", Route{target, Located{Found: FoundUnsure}}},
+		{"route", routeTargetHex + "03 00 01" + routeChainHex + goldenReachHex, Route{target, away}},
 		{"route query", routeQueryHex + "07 02 0102030405060708 7f92a8cf0814393c" + routeTargetHex,
 			RouteQuery{id, 7, []RelayID{relayNear, relayHome}, target}},
 		{"route query", routeQueryHex + "01 01 7f92a8cf0814393c" + routeTargetHex,
@@ -56,7 +58,11 @@ func TestRouteRefused(t *testing.T) {
 		{"route query", query + "01 ff" + hop + routeTargetHex, ErrLimit}, // more than there are
 		{"route query", query + "01 02" + hop + routeTargetHex[:8], ErrTruncated},
 		{"route query", query + "01 01" + hop + routeTargetHex + "00", ErrInvalid},
-		{"route response", response + "03 00 00 00", ErrUnknown},
+		{"route response", response + "04 00 00 00", ErrUnknown},
+		{"route response", response + "03 00 00 00", ErrInvalid},                        // away, of none
+		{"route response", response + "03 00 02 01" + hop + goldenReachHex, ErrInvalid}, // away, of two
+		{"route response", response + "03 00 01 00" + goldenReachHex, ErrInvalid},
+		{"route response", response + "03 00 01 01" + hop, ErrTruncated},
 		{"route response", response + "00 00 00 00 00", ErrInvalid},
 		{"route response", response + "00 00 00 01" + hop, ErrInvalid}, // nobody, by a chain
 		{"route response", response + "02 00 01 00", ErrInvalid},       // nobody, of one
@@ -106,6 +112,9 @@ func TestRouteDoesNotAlias(t *testing.T) {
 func (r random) location() Located {
 	if r.IntN(3) == 0 {
 		return Located{Found: []Found{FoundNobody, FoundUnsure}[r.IntN(2)]}
+	}
+	if r.IntN(3) == 0 {
+		return Located{FoundAway, 0, 1, r.relays(), r.bytes(ReachSize, ReachSize)}
 	}
 	of := 1 + r.IntN(MaxDevices)
 	return Located{FoundDevice, uint8(r.IntN(of)), uint8(of), r.relays(), r.bytes(ReachSize, ReachSize)}

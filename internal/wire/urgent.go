@@ -42,6 +42,8 @@ const (
 	UrgentCallState   UrgentKind = 21 // from the relay
 	UrgentCallEnd     UrgentKind = 22 // from both
 	UrgentCallMedia   UrgentKind = 23 // from the client
+	UrgentKeptWanted  UrgentKind = 24 // from the client
+	UrgentKeptCall    UrgentKind = 25 // from the relay
 
 	// Between relays, docs/protocol.md, section 9.2: the structs of these names.
 	UrgentFederationRoom    UrgentKind = 32
@@ -70,7 +72,7 @@ var urgentNames = [...]string{1: "members joined", "members left", "refetch", "s
 	6: "sender key", "key wraps", "key", "keys wanted", "key delivered", "members wanted", "key received",
 	13: "relays", "media dropped",
 	15: "available", "route wanted", "route", "call forward", "call offer", "call message", "call state",
-	22: "call end", "call media",
+	22: "call end", "call media", "kept wanted", "kept call",
 	32: "federation room", "federation leave", "federation want", "federation fetch", "federation members",
 	"federation message",
 	40: "presence home", "presence gone", "presence news", "presence compare", "presence contents",
