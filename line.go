@@ -24,6 +24,12 @@ type LineConfig struct {
 	// DoNotDisturb has nobody ring. To contacts it looks as if nobody answered; they are told of as
 	// [MissedCall].
 	DoNotDisturb bool
+	// KeepMissed has our relay keep the calls that do not reach us while we are away, sealed, for a day: they
+	// are told of as [MissedCall] and [StrangerCalled] when we are back. Who knows our fingerprint can see
+	// then when we were there last. StayKeys is needed for it.
+	KeepMissed bool
+	// StayKeys are by which calls are read that the relay has kept since an earlier line. nil: none are.
+	StayKeys *identity.StayKeys
 	// EventLog, if any, notes what becomes of each packet of calls. The caller closes it.
 	EventLog *EventLog
 }
@@ -76,7 +82,7 @@ type Line struct {
 func (c *Client) OpenLine(ctx context.Context, config LineConfig) (*Line, error) {
 	r := &ringers{contacts: config.Contacts, anybody: config.Anybody}
 	inner := call.LineConfig{Available: config.Available, Refresh: r.refresh, Known: r.known,
-		DoNotDisturb: config.DoNotDisturb}
+		DoNotDisturb: config.DoNotDisturb, KeepMissed: config.KeepMissed, StayKeys: config.StayKeys}
 	if config.EventLog != nil {
 		inner.EventLog = config.EventLog.writer
 	}
@@ -181,6 +187,7 @@ const (
 	Declined    Outcome = "declined"     // by either
 	Busy        Outcome = "busy"         // our call: they talk with somebody
 	NotThere    Outcome = "not_there"    // our call: nobody with that fingerprint takes calls
+	Away        Outcome = "away"         // our call: nobody is there, but their relay tells them
 	Unreachable Outcome = "unreachable"  // our call: there is no way to any device of theirs
 	TooMany     Outcome = "too_many"     // our call: a relay on the way has a limit
 	WrongClock  Outcome = "wrong_clock"  // our call: relays refuse our times

@@ -304,6 +304,8 @@ func whyNot(who *identity.Contact, o wzp.Outcome) string {
 		return name + " is in another call: try again later"
 	case wzp.NotThere:
 		return name + " cannot be reached now: they take no calls, or not at a relay that this one knows"
+	case wzp.Away:
+		return name + " is not there now. Their relay has noted that you called, and they will see it"
 	case wzp.Unreachable:
 		return "there is no way to " + name + " now: try again in a minute"
 	case wzp.TooMany:

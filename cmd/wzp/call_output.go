@@ -150,7 +150,7 @@ func (o *joinOutput) missed(contact string, e wzp.MissedCall) {
 	name := shownName(cmp.Or(contact, e.Name))
 	o.print(line{Event: "missed", Name: e.Name, Fingerprint: e.Person.Fingerprint().String(),
 		callFields: callFields{Contact: contact, At: stamp(e.At)},
-		human:      fmt.Sprintf("%s called at %s.", name, e.At.Local().Format(time.TimeOnly))})
+		human:      fmt.Sprintf("%s called %s.", name, when(e.At))})
 }
 
 // stranger says that somebody called who may not ring. Whoever it was chose the name, so people are told
@@ -159,8 +159,18 @@ func (o *joinOutput) stranger(e wzp.StrangerCalled) {
 	f := e.Person.Fingerprint()
 	o.print(line{Event: "stranger", Name: e.Name, Fingerprint: f.String(),
 		callFields: callFields{At: stamp(e.At), More: e.More},
-		human: fmt.Sprintf("Somebody you have not met called (%s). If you know them: wzp contacts add "+
-			"NAME %s", f, f)})
+		human: fmt.Sprintf("Somebody you have not met called %s (%s). If you know them: wzp contacts add "+
+			"NAME %s", when(e.At), f, f)})
+}
+
+// when says when something was, for people.
+func when(at time.Time) string {
+	at = at.Local()
+	y, m, d := time.Now().Date()
+	if at.Before(time.Date(y, m, d, 0, 0, 0, 0, time.Local)) {
+		return "on " + at.Format("Monday at 15:04")
+	}
+	return "at " + at.Format(time.TimeOnly)
 }
 
 // clockOff says that somebody called whose time is not ours.

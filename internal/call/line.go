@@ -34,6 +34,8 @@ type LineConfig struct {
 	Refresh      func()                        // called before Known is asked, with no lock held; or nil
 	Known        func(identity.PublicKey) bool // reports who may ring; it waits for nothing
 	DoNotDisturb bool
+	KeepMissed   bool               // our relay is to keep the calls that do not reach us, for a day
+	StayKeys     *identity.StayKeys // where the keys are by which those are read; nil: none are
 	EventLog     *eventlog.Writer
 }
 
@@ -50,6 +52,7 @@ type Line struct {
 	link     *link.Client
 	relay    identity.PublicKey
 	stayKey  *e2ee.StayKey
+	stays    *stayKeys
 	sequence atomic.Uint64 // of the newest reach record
 	events   *eventQueue[LineEvent]
 	inbox    lineInbox
@@ -79,18 +82,23 @@ func (c *Client) OpenLine(ctx context.Context, config LineConfig) (*Line, error)
 	if err != nil {
 		return nil, err
 	}
+	stays, err := newStayKeys(c.config.Identity.Public(), key, &config)
+	if err != nil {
+		return nil, err
+	}
 	l := &Line{
-		client: c, config: config, stayKey: key, available: config.Available,
+		client: c, config: config, stayKey: key, stays: stays, available: config.Available,
 		events: newEventQueue[LineEvent](nil),
 		wake:   make(chan struct{}, 1), calls: make(map[signalling.ID]*Call),
 		machine: signalling.New(signalling.Config{
 			Identity: c.config.Identity, Name: c.config.Name, Known: config.Known, StayKey: key,
+			Keep: config.KeepMissed, Earlier: stays.earlier(),
 		}),
 	}
 	l.machine.DoNotDisturb(config.DoNotDisturb)
 	conn, err := c.dial(ctx, link.ClientConfig{Line: l.request})
 	if err != nil {
-		key.Erase()
+		stays.erase()
 		return nil, err
 	}
 	l.link, l.relay, l.renew = conn, conn.Handshake().Relay, time.Now().Add(renewEvery)
@@ -104,6 +112,9 @@ func (c *Client) OpenLine(ctx context.Context, config LineConfig) (*Line, error)
 // request is what a relay is asked, whose key is proved.
 func (l *Line) request(relay identity.PublicKey) (*wire.Available, error) {
 	if err := l.client.rememberRelay(relay); err != nil {
+		return nil, err
+	}
+	if err := l.stays.used(relay); err != nil { // before the relay can keep anything
 		return nil, err
 	}
 	return &wire.Available{Record: l.record(relay)}, nil
@@ -128,7 +139,7 @@ func (l *Line) record(relay identity.PublicKey) []byte {
 	}
 	return wire.SignReach(l.client.config.Identity, wire.Reach{
 		StayKey: l.stayKey.Public(), HomeRelay: relay, Sequence: sequence,
-		Expiry: now.Add(wire.MaxReach).Unix(),
+		Expiry: now.Add(wire.MaxReach).Unix(), Keep: l.config.KeepMissed,
 	})
 }
 

@@ -20,6 +20,7 @@ type party struct {
 	line   *Line
 	known  map[identity.PublicKey]bool // who may ring
 	auto   bool                        // answers whatever rings
+	stays  *identity.StayKeys          // missed calls are kept with them; nil: none are
 	follow sync.WaitGroup
 
 	pmu   sync.Mutex // guards what follows
@@ -60,8 +61,9 @@ func (p *party) open(available bool) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	var err error
-	p.line, err = p.client.OpenLine(ctx, LineConfig{Available: available,
-		Known: func(key identity.PublicKey) bool { return p.known[key] }})
+	p.line, err = p.client.OpenLine(ctx, LineConfig{Available: available, KeepMissed: p.stays != nil,
+		StayKeys: p.stays,
+		Known:    func(key identity.PublicKey) bool { return p.known[key] }})
 	if err != nil {
 		return err
 	}

@@ -63,6 +63,9 @@ func (l *Line) work(now time.Time) (next time.Time) {
 	}
 	if renew || !now.Before(l.renew) {
 		l.renew = now.Add(renewEvery)
+		if err := l.stays.used(l.relay); err != nil {
+			l.events.put(LineWarning{err.Error()})
+		}
 		l.send(signalling.Send{Kind: wire.UrgentAvailable, Body: l.record(l.relay)})
 	}
 	l.mu.Lock()
@@ -91,6 +94,8 @@ func (l *Line) came(m *signalling.Line, message lineMessage, now time.Time) {
 		err = parsed(wire.Parse[wire.CallState], body, func(s wire.CallState) { m.StateCame(s, now) })
 	case wire.UrgentCallEnd:
 		err = parsed(wire.Parse[wire.CallEnd], body, func(e wire.CallEnd) { m.EndCame(e, now) })
+	case wire.UrgentKeptCall:
+		err = parsed(wire.Parse[wire.KeptCall], body, func(k wire.KeptCall) { m.KeptCame(k, now) })
 	}
 	if err != nil {
 		l.client.config.Log.Debug("the relay sent a bad urgent message", "kind", message.kind, "err", err)
@@ -133,6 +138,10 @@ func (l *Line) carryOut(e signalling.Effect) {
 		l.aboutKeys(e.Call, func(c *Call, k *keeper) { k.keyWanted([]wire.MemberID{c.keys.other}) })
 	case signalling.Up:
 		l.up(e)
+	case signalling.KeptOver:
+		if err := l.stays.over(e.Device); err != nil {
+			l.events.put(LineWarning{err.Error()})
+		}
 	case signalling.Refused:
 		l.client.config.Log.Debug("what came for a call is refused", "why", e.Why)
 	default:
@@ -210,6 +219,7 @@ func (l *Line) ended(why error) {
 	l.events.put(LineEnded{why})
 	l.events.close()
 	l.cancel()
-	l.stayKey.Erase()
+	_ = l.stays.used(l.relay) // a day from now on; it was said before if that fails
+	l.stays.erase()
 	l.client.removeLine(l)
 }

@@ -37,6 +37,8 @@ const (
 
 	// offerSkew is how far the time of an offer may be off: the clocks of two people, and the way.
 	offerSkew = 120 * time.Second
+	// KeptMost is how old an offer may be that a relay kept while its device was away.
+	KeptMost = 25 * time.Hour
 )
 
 // ErrBadOffer means that an offer is not what an honest caller makes. All other errors of offers wrap it.
@@ -101,7 +103,8 @@ func (o *Offer) plaintext(now time.Time) []byte {
 type OpenedOffer struct {
 	Call    wire.CallID
 	Caller  *wire.MemberEntry
-	Entry   []byte // Caller's bytes
+	Entry   []byte    // Caller's bytes
+	Made    time.Time // by the caller's clock
 	Secret  *Secret
 	Seed    wire.PathSeed
 	Channel *CallChannel
@@ -111,6 +114,20 @@ type OpenedOffer struct {
 // alone. It does not say that the offer came for the first time. self is the identity of k's reach record.
 func (k *StayKey) OpenOffer(
 	path, self identity.PublicKey, sealed []byte, now time.Time,
+) (*OpenedOffer, error) {
+	return k.open(path, self, sealed, func(made uint64) bool { return near(made, now, offerSkew) })
+}
+
+// OpenKept is OpenOffer for an offer that a relay kept: it may have been made up to KeptMost ago.
+func (k *StayKey) OpenKept(
+	path, self identity.PublicKey, sealed []byte, now time.Time,
+) (*OpenedOffer, error) {
+	return k.open(path, self, sealed, func(made uint64) bool { return near(made, now, KeptMost) })
+}
+
+// open opens an offer whose time is good.
+func (k *StayKey) open(
+	path, self identity.PublicKey, sealed []byte, good func(made uint64) bool,
 ) (*OpenedOffer, error) {
 	if k.reveal == nil {
 		return nil, ErrOfferErased
@@ -127,7 +144,7 @@ func (k *StayKey) OpenOffer(
 	if err != nil {
 		return nil, ErrOfferSealed
 	}
-	opened, err := checkOffer(plaintext, path, self, now)
+	opened, err := checkOffer(plaintext, path, self, good)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +154,9 @@ func (k *StayKey) OpenOffer(
 }
 
 // checkOffer reads what was sealed.
-func checkOffer(b []byte, path, self identity.PublicKey, now time.Time) (*OpenedOffer, error) {
+func checkOffer(
+	b []byte, path, self identity.PublicKey, good func(made uint64) bool,
+) (*OpenedOffer, error) {
 	if len(b) < offerHead {
 		return nil, ErrOfferLayout
 	}
@@ -155,7 +174,7 @@ func checkOffer(b []byte, path, self identity.PublicKey, now time.Time) (*Opened
 	switch {
 	case len(bytes.Trim(zeros, "\x00")) > 0:
 		return nil, ErrOfferLayout
-	case !near(made, now):
+	case !good(made):
 		return nil, ErrOfferTime
 	case seed.Key() != path:
 		return nil, ErrOfferPath
@@ -174,14 +193,15 @@ func checkOffer(b []byte, path, self identity.PublicKey, now time.Time) (*Opened
 	case !secret.Check(caller.Room, caller.Proved(), caller.Proof):
 		return nil, ErrOfferProof
 	}
-	return &OpenedOffer{Call: call, Caller: caller, Entry: entry, Secret: secret, Seed: seed}, nil
+	return &OpenedOffer{Call: call, Caller: caller, Entry: entry, Made: time.Unix(int64(made), 0),
+		Secret: secret, Seed: seed}, nil
 }
 
-// near reports whether made is at most offerSkew off.
-func near(made uint64, now time.Time) bool {
+// near reports whether made is at most offerSkew ahead, and at most so long ago.
+func near(made uint64, now time.Time, ago time.Duration) bool {
 	const skew = uint64(offerSkew / time.Second)
-	n := uint64(max(now.Unix(), 0))
-	return made <= n+skew && n <= made+skew && made+skew >= skew // the last: no overflow
+	n, before := uint64(max(now.Unix(), 0)), uint64(ago/time.Second)
+	return made <= n+skew && n <= made+before && made+before >= before // the last: no overflow
 }
 
 func offerInfo(path identity.PublicKey) []byte { return append([]byte(offerLabel), path[:]...) }

@@ -236,3 +236,35 @@ func BenchmarkCallMessage(b *testing.B) {
 		}
 	}
 }
+
+// An offer that a relay kept opens a day later, by the key as it was stored.
+func TestOpenKept(t *testing.T) {
+	v := makeOffer(t, "1", nil)
+	stay := stayKeyFromBytes(t, v.Private)
+	private, ok := stay.Reveal()
+	stored, err := StayKeyFrom(private)
+	if !ok || err != nil || stored.Public() != stay.Public() {
+		t.Fatal(ok, err)
+	}
+	path, self := identity.PublicKey(v.PathKey), identity.PublicKey(v.Self)
+	for after, want := range map[time.Duration]error{0: nil, KeptMost: nil, -offerSkew: nil,
+		5 * time.Hour: nil, KeptMost + time.Second: ErrOfferTime, -offerSkew - time.Second: ErrOfferTime} {
+		o, err := stored.OpenKept(path, self, v.Offer, at0(after))
+		if err != want {
+			t.Errorf("%v after it was made: %v, want %v", after, err, want)
+		}
+		if err == nil && (!o.Made.Equal(at0(0)) || o.Caller.Identity == self) {
+			t.Errorf("%+v", o)
+		}
+	}
+	if _, err := stored.OpenOffer(path, self, v.Offer, at0(time.Hour)); err != ErrOfferTime {
+		t.Errorf("an hour old, and not kept: %v", err)
+	}
+	stored.Erase()
+	if _, ok := stored.Reveal(); ok {
+		t.Error("an erased key is revealed")
+	}
+	if _, err := stored.OpenKept(path, self, v.Offer, at0(0)); err != ErrOfferErased {
+		t.Errorf("by an erased key: %v", err)
+	}
+}

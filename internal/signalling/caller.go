@@ -1,6 +1,7 @@
 package signalling
 
 import (
+	"slices"
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
@@ -21,7 +22,7 @@ const (
 type routeAsking struct {
 	tries int
 	due   time.Time // when it is asked again; zero: it is not
-	found bool      // a record came
+	found bool      // a record came, of a device that is there
 
 	reached time.Time // when a path to a device stood first; zero: none has
 }
@@ -79,11 +80,13 @@ func (c *call) askRoute(now time.Time) {
 func (c *call) routeCame(m wire.Route, now time.Time) {
 	if m.Found != wire.FoundDevice {
 		most := routeTries
-		if m.Found == wire.FoundNobody {
+		if m.Found != wire.FoundUnsure {
 			most--
 		}
 		switch {
 		case c.asking.found || c.state != Resolving:
+		case c.asking.tries >= most && m.Found == wire.FoundAway:
+			c.leaveWord(m.Record, now)
 		case c.asking.tries >= most:
 			c.end(NotThere, nil, now)
 		default:
@@ -91,21 +94,47 @@ func (c *call) routeCame(m wire.Route, now time.Time) {
 		}
 		return
 	}
-	r, err := wire.ParseReach(m.Record)
+	r := c.recordOf(m.Record)
+	switch {
+	case r == nil:
+	case !r.Fresh(now):
+		c.line.refuse(ErrRecord)
+	default:
+		c.ring(r, false, now)
+	}
+}
+
+// recordOf returns a record, if it is the other's.
+func (c *call) recordOf(record []byte) *wire.Reach {
+	r, err := wire.ParseReach(record)
 	switch {
 	case err != nil:
 		c.line.refuse(err)
 	case r.Identity.Fingerprint() != c.target, c.other != identity.PublicKey{} && c.other != r.Identity:
 		c.line.refuse(ErrRecord)
-	case !r.Fresh(now):
-		c.line.refuse(ErrRecord)
 	default:
-		c.ring(r, now)
+		return r
+	}
+	return nil
+}
+
+// leaveWord offers the call to a device that is away, so that its user learns of it.
+func (c *call) leaveWord(record []byte, now time.Time) {
+	r := c.recordOf(record)
+	if r != nil && !r.Away(now) {
+		c.line.refuse(ErrRecord)
+		r = nil
+	}
+	if r != nil {
+		c.ring(r, true, now)
+	}
+	if len(c.paths) == 0 {
+		c.end(NotThere, nil, now)
 	}
 }
 
-// ring offers the call to one device.
-func (c *call) ring(r *wire.Reach, now time.Time) {
+// ring offers the call to one device, or leaves word with the home of one that is away.
+func (c *call) ring(r *wire.Reach, away bool, now time.Time) {
 	device := r.Device()
 	for _, p := range c.paths {
 		if p.device == device {
@@ -135,7 +164,7 @@ func (c *call) ring(r *wire.Reach, now time.Time) {
 		c.enter(Offering, now)
 	}
 	p := &path{call: c, id: wire.PathIDOf(seed.Key()), seed: seed, channel: channel, device: device,
-		offer: sealed}
+		away: away, offer: sealed}
 	c.paths = append(c.paths, p)
 	c.line.paths[p.id] = p
 	p.forward(now)
@@ -163,7 +192,7 @@ func (c *call) tickCaller(now time.Time) (next time.Time) {
 	}
 	outcome := NoAnswer
 	if !c.reached() {
-		outcome = Unreachable
+		outcome = c.outOfReach()
 	}
 	c.end(outcome, &wire.Signal{Type: wire.SignalCancel}, now)
 	return time.Time{}
@@ -179,6 +208,14 @@ func (c *call) ends() time.Time {
 		return c.since.Add(offerTime)
 	}
 	return c.asking.reached.Add(ringTime)
+}
+
+// outOfReach is the outcome of a call that reached no device.
+func (c *call) outOfReach() Outcome {
+	if slices.ContainsFunc(c.paths, func(p *path) bool { return !p.away }) {
+		return Unreachable
+	}
+	return NotThere
 }
 
 func (c *call) reached() bool { return !c.asking.reached.IsZero() }
@@ -203,7 +240,7 @@ func (c *call) deviceLost(now time.Time) {
 	if c.state > Ringing {
 		return
 	}
-	outcome, busy := Unreachable, false
+	outcome, busy := c.outOfReach(), false
 	for _, p := range c.paths {
 		switch {
 		case p.state == pathClosing || p.state == pathGone:
@@ -214,6 +251,8 @@ func (c *call) deviceLost(now time.Time) {
 			outcome = TooMany
 		case p.code == wire.CallStale:
 			outcome = WrongClock
+		case p.code == wire.CallKept:
+			outcome = Away
 		}
 	}
 	if busy {

@@ -4,11 +4,12 @@
 //	user: Dial, Answer, Decline, HangUp, Hold, Mute, Transfer ...
 //	     |
 //	     v        RouteCame, StateCame, OfferCame, MessageCame, EndCame <── urgent messages 17, 21, 19, 20, 22
+//	     |        KeptCame <── urgent message 25
 //	   [Line] <── SessionFresh, SessionLost: of the session by which all that goes to the relay
 //	     |   <── MediaHeard, MediaSent: of a call's path
 //	     |   <── Tick: when the time has come that it returned last
 //	     v
-//	   Drain ──> [Send]: urgent messages 16, 18, 20, 22 and 23 for the relay
+//	   Drain ──> [Send]: urgent messages 16, 18, 20, 22, 23 and 24 for the relay
 //	         ──> [Media]: whether frames may go, and by which path
 //	         ──> [KeyCame], [KeyReceived], [KeysWanted]: sender keys, which it does not look into
 //	         ──> [Incoming], [Rings], [Up], [Ended] ...: for the user
@@ -38,5 +39,6 @@
 //	up.go         hold, mute, keys
 //	recover.go    a path that is silent
 //	transfer.go   consent of the third, transfer
+//	missed.go     calls that a relay kept for us
 //	seen.go       offers that came before, and how many come
 package signalling

@@ -62,7 +62,7 @@ type (
 		Outcome Outcome
 	}
 
-	// Missed says that a contact called while we did not want to be disturbed, or talked.
+	// Missed says that a contact called while we did not want to be disturbed, talked or were away.
 	Missed struct {
 		Person identity.PublicKey
 		Name   string
@@ -81,6 +81,10 @@ type (
 	// ClockOff says that somebody called whose time is not ours: one of the two clocks is off, and nothing
 	// rings.
 	ClockOff struct{ At time.Time }
+
+	// KeptOver says that all calls have come that the relay had kept for an earlier stay: its key is needed
+	// no longer.
+	KeptOver struct{ Device wire.DeviceID }
 
 	// Held says whether the call is held, by whom.
 	Held struct {
@@ -135,6 +139,7 @@ func (Ended) effect()         {}
 func (Missed) effect()        {}
 func (Stranger) effect()      {}
 func (ClockOff) effect()      {}
+func (KeptOver) effect()      {}
 func (Held) effect()          {}
 func (Muted) effect()         {}
 func (Silent) effect()        {}
@@ -174,17 +179,18 @@ const (
 	Elsewhere                      // their call: answered on another device of ours
 	Failed                         // nothing came from the other for too long
 	Transferred                    // it goes on between others, or with another
+	Away                           // our call: nobody is there, but their relay has kept it for them
 )
 
 // notSetUp reports whether a call of ours ended because it could not be set up.
 func (o Outcome) notSetUp() bool {
-	return o == Unreachable || o == NotThere || o == TooMany || o == WrongClock
+	return o == Unreachable || o == NotThere || o == Away || o == TooMany || o == WrongClock
 }
 
 var outcomes = [...]string{HungUp: "hung up", HungUpHere: "hung up here", Cancelled: "cancelled",
 	NoAnswer: "no answer", Declined: "declined", Busy: "busy", NotThere: "not there",
 	Unreachable: "unreachable", TooMany: "too many", WrongClock: "wrong clock", WentMissed: "missed",
-	Elsewhere: "elsewhere", Failed: "failed", Transferred: "transferred"}
+	Elsewhere: "elsewhere", Failed: "failed", Transferred: "transferred", Away: "away"}
 
 func (o Outcome) String() string {
 	if int(o) < len(outcomes) && o > 0 {

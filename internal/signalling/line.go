@@ -50,6 +50,8 @@ type Config struct {
 	Name     string                        // what we call ourselves, in entries; may be empty
 	Known    func(identity.PublicKey) bool // reports who may ring; nil: nobody
 	StayKey  *e2ee.StayKey                 // of our reach records; nil: we take no calls
+	Keep     bool                          // our relay keeps calls that do not reach this stay
+	Earlier  []EarlierStay                 // for which relays may have kept calls
 }
 
 // Line is all calls of one client: those that it makes and those that it takes. It is not safe for concurrent
@@ -73,6 +75,8 @@ type Line struct {
 
 	dials     []time.Time // of the last minute
 	seen      seenOffers
+	stays     map[wire.DeviceID]*stay // this one and earlier ones, for which calls may be kept
+	kept      keptCalls
 	consents  []consent // that we gave
 	transfer  *transfer // that we want; nil: none
 	strangers strangers
@@ -82,9 +86,15 @@ type Line struct {
 // New returns a Line without a session: say SessionFresh.
 func New(config Config) *Line {
 	l := &Line{config: config, disturb: true, paths: make(map[wire.PathID]*path), seen: newSeenOffers(),
-		fingerprint: config.Identity.Fingerprint()}
+		stays: make(map[wire.DeviceID]*stay), fingerprint: config.Identity.Fingerprint()}
+	for _, s := range config.Earlier {
+		l.addStay(s, false)
+	}
 	if config.StayKey != nil {
 		l.device = (&wire.Reach{StayKey: config.StayKey.Public()}).Device()
+		if config.Keep {
+			l.addStay(EarlierStay{Key: config.StayKey}, true)
+		}
 	}
 	return l
 }
@@ -120,7 +130,9 @@ func (l *Line) send(kind wire.UrgentKind, m wire.UrgentMessage) {
 // was one, and the relay knows nothing of our paths. A session that goes on over another network is no new
 // one.
 func (l *Line) SessionFresh(relay identity.PublicKey, now time.Time) {
+	again := l.relay != identity.PublicKey{}
 	l.relay, l.up, l.again = relay, true, true
+	l.wantKept(again)
 	for _, c := range slices.Clone(l.calls) {
 		c.sessionFresh(now)
 	}

@@ -48,6 +48,7 @@ type path struct {
 	bound      bool   // our relay knows the path, or is told: media may go
 
 	device wire.DeviceID // of the called; these two are the caller's
+	away   bool          // it was not there: its home is to keep the offer
 	offer  []byte        // sealed; nil once it was answered
 
 	state pathState
@@ -196,7 +197,7 @@ func (p *path) broke(now time.Time) {
 	case !c.caller:
 		p.wait(now)
 		c.pathEnded(now)
-	case p.code == wire.CallTooMany || p.tries >= forwardTries:
+	case p.code == wire.CallTooMany || p.code == wire.CallKept || p.away || p.tries >= forwardTries:
 		p.state = pathDead
 		c.deviceLost(now)
 	default:

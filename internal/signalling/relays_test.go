@@ -470,3 +470,6 @@ func (m *mesh) something() {
 		}
 	}
 }
+
+// Keep implements callpath.Directory: nobody is away.
+func (n *node) Keep(callpath.Leg, *wire.CallForward, time.Time) bool { return false }

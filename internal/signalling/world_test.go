@@ -44,6 +44,8 @@ type person struct {
 	offline bool          // it has no session
 	refused wire.CallCode // what its relay answers all its forwards, if not 0
 	talks   bool          // it sends media whenever it may
+	keeps   bool          // and then its relay keeps offers for it
+	kept    []wire.KeptCall
 	to      *Media
 	sent    int // media frames
 	heard   int
@@ -300,6 +302,8 @@ func (p *person) send(s Send) {
 	switch s.Kind {
 	case wire.UrgentRouteWanted:
 		p.route(must(wire.Parse[wire.RouteWanted](s.Body)))
+	case wire.UrgentKeptWanted:
+		p.wantKept(must(wire.Parse[wire.KeptWanted](s.Body)))
 	case wire.UrgentCallForward:
 		p.forward(must(wire.Parse[wire.CallForward](s.Body)))
 	case wire.UrgentCallMessage:
@@ -352,7 +356,16 @@ func (p *person) route(m wire.RouteWanted) {
 		}
 	}
 	if len(there) == 0 {
-		p.tell(func() { p.line.RouteCame(wire.Route{Target: m.Target}, w.now) })
+		answer := wire.Route{Target: m.Target}
+		for _, q := range w.people {
+			if q.id.Fingerprint() == m.Target && q.keeps {
+				record := wire.SignReach(q.id, wire.Reach{StayKey: q.stay.Public(), HomeRelay: q.relay,
+					Sequence: uint64(w.now.UnixMilli()), Expiry: w.now.Add(-time.Hour).Unix(), Keep: true})
+				answer.Located = wire.Located{Found: wire.FoundAway, Of: 1, Chain: []wire.RelayID{{1}},
+					Record: record}
+			}
+		}
+		p.tell(func() { p.line.RouteCame(answer, w.now) })
 	}
 	for i, q := range there {
 		record := wire.SignReach(q.id, wire.Reach{StayKey: q.stay.Public(), HomeRelay: q.relay,
@@ -381,7 +394,7 @@ func (p *person) forward(m wire.CallForward) {
 		answer(p.refused)
 		return
 	case i < 0:
-		answer(wire.CallNotThere)
+		answer(w.keep(m))
 		return
 	case r != nil && m.Generation <= r.generation:
 		answer(wire.CallStale)
@@ -399,6 +412,36 @@ func (p *person) forward(m wire.CallForward) {
 		q.tell(func() { q.line.OfferCame(m, w.now) })
 	}
 	answer(wire.CallSetUp)
+}
+
+// keep is what the home of a device does that is not there.
+func (w *world) keep(m wire.CallForward) wire.CallCode {
+	for _, q := range w.people {
+		if q.device() == m.Device && q.keeps {
+			q.kept = append(q.kept, wire.KeptCall{Device: m.Device, Key: m.Key, Offer: bytes.Clone(m.Offer)})
+			return wire.CallKept
+		}
+	}
+	return wire.CallNotThere
+}
+
+// wantKept tells p what its relay has kept for devices, in any order.
+func (p *person) wantKept(m wire.KeptWanted) {
+	for _, id := range m.Devices {
+		list := []wire.KeptCall{}
+		for _, q := range p.w.people {
+			if q.device() == id && q.id == p.id {
+				list, q.kept = q.kept, nil
+			}
+		}
+		for i := range list {
+			list[i].Of, list[i].Index = uint8(len(list)), uint8(i)
+			p.tell(func() { p.line.KeptCame(list[i], p.w.now) })
+		}
+		if len(list) == 0 {
+			p.tell(func() { p.line.KeptCame(wire.KeptCall{Device: id}, p.w.now) })
+		}
+	}
 }
 
 // idle forgets a path by which nothing went for a minute.
