@@ -31,8 +31,8 @@ const (
 	offerHead    = 2 + 8 + 3*32
 	kemSize      = 32 // of enc
 
-	// offerSize is that of the plaintext. The longest entry of a call, with a name of wire.MaxName bytes, fits:
-	// relays cannot tell by the size how long the caller's name is.
+	// offerSize is that of the plaintext. The longest entry of a call, with a name of wire.MaxName bytes,
+	// fits: relays cannot tell by the size how long the caller's name is.
 	offerSize = offerHead + 2 + 330
 
 	// offerSkew is how far the time of an offer may be off: the clocks of two people, and the way.

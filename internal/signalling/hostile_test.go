@@ -380,7 +380,8 @@ func TestContactFlood(t *testing.T) {
 	}
 }
 
-// A contact that calls without end makes no room for offers of others to be replayed, and takes nobody's place.
+// A contact that calls without end makes no room for offers of others to be replayed, and takes nobody's
+// place.
 func TestContactFloodOfMany(t *testing.T) {
 	w := newWorld(t, 1, "ann", "bob")
 	ann, bob := w.person("ann"), w.person("bob")

@@ -13,6 +13,8 @@ const (
 	stateWait    = 3 * time.Second  // for the relay's answer to a forward
 	forwardTries = 3                // of a path that is not open
 	forwardPause = time.Second      // between them, times how many there were
+	askAgain     = 5 * time.Second  // caller: the other is not heard by a path that stands; then 10 s
+	maxAskAgain  = 2
 	aliveEvery   = 500 * time.Millisecond
 	aliveSeldom  = 2 * time.Second // while nothing comes from the other
 	lingerOpen   = 2 * time.Second // from the last word to the end of its path
@@ -54,6 +56,7 @@ type path struct {
 	state pathState
 	tries int       // forwards since it was ready last
 	due   time.Time // what there is to do in this state
+	again int       // forwards because nothing was heard by it, though it stands
 	code  wire.CallCode
 
 	said  time.Time // when something went to the other
@@ -100,19 +103,23 @@ func (p *path) heardAt(now time.Time) {
 
 // forward asks for the path with the next generation: the first time, or by another way.
 func (p *path) forward(now time.Time) {
+	p.tries++
+	p.state, p.due = pathAsked, now.Add(stateWait)
+	p.sendForward(now)
+	p.call.silence.pause(now)
+}
+
+func (p *path) sendForward(now time.Time) {
 	if p.generation >= 1<<62-1 {
 		return
 	}
 	p.generation++
-	p.tries++
-	p.state, p.due = pathAsked, now.Add(stateWait)
 	m := wire.CallForward{
 		Generation: p.generation, Expiry: expiry(now, forwardLasts), Target: p.call.target, Device: p.device,
 		Hops: wire.MaxHops, Offer: p.offer,
 	}
 	m.Sign(p.seed)
 	p.call.line.send(wire.UrgentCallForward, &m)
-	p.call.silence.pause(now)
 }
 
 // wait makes our session a leg of the path, which waits for a forward of the caller's.
@@ -149,8 +156,10 @@ func (p *path) stateCame(m wire.CallState, now time.Time) {
 		}
 	case m.Code == wire.CallSetUp:
 		p.state, p.tries, p.stands, p.bound = pathReady, 0, m.Generation, true
+		p.due = now.Add(askAgain << p.again)
 		p.call.pathReady(p, now)
 	case p.call.state == Open: // the way that there was goes on; the next try is due by itself
+	case p.state == pathReady && m.Generation > p.stands: // likewise
 	default:
 		p.code = m.Code
 		p.broke(now)
@@ -207,6 +216,9 @@ func (p *path) broke(now time.Time) {
 
 // tickOffer does what is due of a path to a device that has not answered.
 func (p *path) tickOffer(now time.Time) (next time.Time) {
+	if p.state == pathReady && p.heard.IsZero() && p.again < maxAskAgain {
+		return p.tickUnheard(now)
+	}
 	if p.state != pathAsked && p.state != pathBroken {
 		return time.Time{}
 	}
@@ -219,6 +231,18 @@ func (p *path) tickOffer(now time.Time) (next time.Time) {
 		return time.Time{}
 	}
 	p.forward(now)
+	return p.due
+}
+
+// tickUnheard asks for a path anew that stands, as relays say, and by which the other was never heard: one of
+// them may have dropped the offer. It does so with everybody, for strangers are not answered either.
+func (p *path) tickUnheard(now time.Time) (next time.Time) {
+	if now.Before(p.due) {
+		return p.due
+	}
+	p.again++
+	p.due = now.Add(askAgain << p.again)
+	p.sendForward(now)
 	return p.due
 }
 

@@ -80,8 +80,8 @@ func (s *seenOffers) allow(now time.Time) bool {
 	return true
 }
 
-// allowPerson reports whether somebody who may ring may call once more: who calls much leaves the others their
-// share.
+// allowPerson reports whether somebody who may ring may call once more: who calls much leaves the others
+// their share.
 func (s *seenOffers) allowPerson(person identity.PublicKey, now time.Time) bool {
 	s.calls = slices.DeleteFunc(s.calls, func(c personCall) bool { return now.Sub(c.at) >= time.Minute })
 	people, n := map[identity.PublicKey]bool{person: true}, 0

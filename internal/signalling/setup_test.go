@@ -43,7 +43,7 @@ func TestForwardAnswers(t *testing.T) {
 		"a limit":              {[]wire.CallCode{wire.CallTooMany}, TooMany, 1, time.Second},
 		"of a later version":   {slices.Repeat([]wire.CallCode{200}, 9), Unreachable, 3, 4 * time.Second},
 		"no answer":            {nil, Unreachable, 3, 10 * time.Second},
-		"set up the last time": {[]wire.CallCode{wire.CallFailed, wire.CallLoop, wire.CallSetUp}, NoAnswer, 3, 35 * time.Second},
+		"set up the last time": {[]wire.CallCode{wire.CallFailed, wire.CallLoop, wire.CallSetUp}, NoAnswer, 5, 35 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, ann, record := alone(t, "ann", "bob")
@@ -271,5 +271,45 @@ func TestNames(t *testing.T) {
 		if s.String() != want {
 			t.Errorf("%q, want %q", s.String(), want)
 		}
+	}
+}
+
+// A relay on the way says that the path is set up, and drops all that comes: it is asked for anew, and rings.
+// Who is not answered sends as much, and no more.
+func TestSwallowedOffer(t *testing.T) {
+	for _, tc := range []struct {
+		swallowed, forwards int
+		heard               bool
+	}{{0, 1, true}, {1, 2, true}, {2, 3, true}, {3, 3, false}} {
+		w := newWorld(t, 1, "ann", "bob")
+		ann, bob := w.person("ann"), w.person("bob")
+		w.swallow = tc.swallowed
+		at := ann.dial(bob)
+		w.run(20 * time.Second)
+		if n := ann.sends[wire.UrgentCallForward]; n != tc.forwards ||
+			(len(all[Incoming](bob)) == 1) != tc.heard || (ann.line.State(at) == Ringing) != tc.heard {
+			t.Errorf("%d swallowed: %d forwards%s", tc.swallowed, n, w.log())
+		}
+		if tc.heard {
+			bob.act(func(now time.Time) error { return bob.line.Answer(last[Incoming](bob).Call, now) })
+			w.until("up", func() bool { return ann.line.State(at) == Open })
+		} else {
+			w.until("over", func() bool { return ann.ended(at) == NoAnswer })
+		}
+	}
+}
+
+// A stranger's path is asked for anew likewise; that a relay refuses it then does not end the call.
+func TestUnheardRefused(t *testing.T) {
+	w := newWorld(t, 1, "ann", "bob")
+	ann, bob := w.person("ann"), w.person("bob")
+	clear(bob.known)
+	at := ann.dial(bob)
+	w.run(time.Second)
+	ann.refused = wire.CallTooMany
+	w.until("over", func() bool { return ann.ended(at) != 0 })
+	if took := w.now.Sub(epoch); ann.ended(at) != NoAnswer || took < ringTime ||
+		ann.sends[wire.UrgentCallForward] != 3 || bob.sends[wire.UrgentCallMessage] > 0 {
+		t.Errorf("%v after %v, %d forwards", ann.ended(at), took, ann.sends[wire.UrgentCallForward])
 	}
 }

@@ -20,17 +20,18 @@ import (
 // docs/protocol.md says, in virtual time. What a client and its relay tell each other arrives late and in any
 // order; what crosses a path that is cut is lost.
 type world struct {
-	t      *testing.T
-	rng    *rand.Rand
-	now    time.Time
-	queue  events
-	serial int
-	delay  time.Duration // one way, from end to end
-	jitter time.Duration // and up to so much more
-	loss   float64       // of packets: urgent messages are repeated every 100 ms until one arrives
-	people []*person
-	routes map[wire.PathID]*route
-	tap    func(from *person, s Send) // sees what goes to relays
+	t       *testing.T
+	rng     *rand.Rand
+	now     time.Time
+	queue   events
+	serial  int
+	delay   time.Duration // one way, from end to end
+	jitter  time.Duration // and up to so much more
+	loss    float64       // of packets: urgent messages are repeated every 100 ms until one arrives
+	people  []*person
+	routes  map[wire.PathID]*route
+	swallow int                        // so many forwards are set up by a relay that passes nothing on
+	tap     func(from *person, s Send) // sees what goes to relays
 }
 
 type person struct {
@@ -406,6 +407,10 @@ func (p *person) forward(m wire.CallForward) {
 		sessions: [2]int{p.session, q.session}}
 	w.routes[m.Path()] = r
 	w.idle(m.Path(), r)
+	if w.swallow > 0 {
+		w.swallow--
+		r.cut, offer = true, false
+	}
 	if offer {
 		m.Hops = 1
 		m.Offer = bytes.Clone(m.Offer)

@@ -28,6 +28,8 @@ const FORWARD_LASTS = 45_000; // expiry of our forwards and proofs; relays take 
 const STATE_WAIT = 3000; // for the relay's answer to a forward
 const FORWARD_TRIES = 3; // of a path that is not open
 const FORWARD_PAUSE = 1000; // between them, times how many there were
+const ASK_AGAIN = 5000; // caller: by a path that stands the other is not heard; then twice as long
+const MAX_ASK_AGAIN = 2;
 const ALIVE_EVERY = 500;
 const ALIVE_SELDOM = 2000; // while nothing comes from the other
 const SELDOM_AFTER = 10_000;
@@ -48,6 +50,7 @@ export class Path {
   state = 0;
   tries = 0; // forwards since it was ready last
   due = 0; // what there is to do in this state
+  again = 0; // forwards because nothing was heard by it, though it stands
   code = 0;
 
   said = 0; // when something went to the other
@@ -93,13 +96,18 @@ export class Path {
 
   /** Asks for the path with the next generation: the first time, or by another way. @param {number} now */
   async forward(now) {
-    if (this.generation >= MAX_NUMBER) return;
-    const generation = ++this.generation;
     this.tries++;
     this.state = PATH.asked;
     this.due = now + STATE_WAIT;
-    const { line, target } = this.call;
     pause(this.call.silence, now);
+    await this.#sendForward(now);
+  }
+
+  /** @param {number} now */
+  async #sendForward(now) {
+    if (this.generation >= MAX_NUMBER) return;
+    const generation = ++this.generation;
+    const { line, target } = this.call;
     const forward = await signForward(this.key, {
       generation, expiry: expiry(line.unix(now), FORWARD_LASTS), target, device: this.device,
       offer: this.offer ?? new Uint8Array(0),
@@ -150,8 +158,10 @@ export class Path {
       this.tries = 0;
       this.stands = generation;
       this.bound = true;
+      this.due = now + ASK_AGAIN * 2 ** this.again;
       await pathReady(call, this, now);
-    } else if (call.state !== STATE.open) { // else the way that there was goes on; the next try is due
+    } else if (call.state !== STATE.open && !(this.state === PATH.ready && generation > this.stands)) {
+      // Else the way that there was goes on; the next try is due by itself.
       this.code = code;
       await this.#broke(now);
     }
@@ -203,6 +213,9 @@ export class Path {
    * @param {number} now @returns {Promise<number>}
    */
   async tickOffer(now) {
+    if (this.state === PATH.ready && this.heard === 0 && this.again < MAX_ASK_AGAIN) {
+      return this.#tickUnheard(now);
+    }
     if (this.state !== PATH.asked && this.state !== PATH.broken) return 0;
     if (now < this.due) return this.due;
     if (this.state === PATH.asked && this.tries >= FORWARD_TRIES) {
@@ -211,6 +224,19 @@ export class Path {
       return 0;
     }
     await this.forward(now);
+    return this.due;
+  }
+
+  /**
+   * Asks for a path anew that stands, as relays say, and by which the other was never heard: one of them may
+   * have dropped the offer. It does so with everybody, for strangers are not answered either.
+   * @param {number} now @returns {Promise<number>}
+   */
+  async #tickUnheard(now) {
+    if (now < this.due) return this.due;
+    this.again++;
+    this.due = now + ASK_AGAIN * 2 ** this.again;
+    await this.#sendForward(now);
     return this.due;
   }
 

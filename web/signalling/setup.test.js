@@ -32,7 +32,7 @@ test('what relays answer to the forwards of a call, and how often it is tried ag
     ['a limit', [CODE.tooMany], 'too_many', 1, 1],
     ['of a later version', always(200), 'unreachable', 3, 4],
     ['no answer', [], 'unreachable', 3, 10],
-    ['set up the last time', [CODE.failed, CODE.loop, CODE.setUp], 'no_answer', 3, 35],
+    ['set up the last time', [CODE.failed, CODE.loop, CODE.setUp], 'no_answer', 5, 35],
   ])) {
     const { w, ann, bob, record } = await alone();
     const forwards = [];
@@ -198,4 +198,36 @@ test('a line without a stay key takes no calls, and one whose key was erased no 
   bob.stay.key.erase();
   await bob.do((line, now) => line.offerCame(m, now));
   assert.equal(bob.refused.at(-1), 'erased');
+});
+
+test('a relay that says set up, and passes nothing on, is asked anew: it rings', async () => {
+  for (const [swallowed, forwards, heard] of [[0, 1, true], [1, 2, true], [2, 3, true], [3, 3, false]]) {
+    const w = await World.make(1, 'ann', 'bob');
+    const [ann, bob] = w.people;
+    w.swallow = swallowed;
+    const at = await ann.dial(bob);
+    await w.run(20 * SECOND);
+    const seen = [ann.sentOf(urgent.CALL_FORWARD), bob.count('incoming'), ann.state(at) === STATE.ringing];
+    assert.deepEqual(seen, [forwards, Number(heard), heard], `${swallowed} swallowed${w.log()}`);
+    if (!heard) {
+      await w.until('over', () => ann.ended(at) === 'no_answer');
+      continue;
+    }
+    await bob.answer();
+    await w.until('up', () => ann.isOpen(at));
+  }
+});
+
+test("a stranger's path is asked for anew likewise, and its refusal ends nothing", async () => {
+  const w = await World.make(1, 'ann', 'bob');
+  const [ann, bob] = w.people;
+  bob.known.clear();
+  const began = w.now;
+  const at = await ann.dial(bob);
+  await w.run(SECOND);
+  ann.refusal = CODE.tooMany;
+  await w.until('over', () => ann.ended(at) !== '');
+  const said = [ann.ended(at), ann.sentOf(urgent.CALL_FORWARD), bob.sentOf(urgent.CALL_MESSAGE)];
+  assert.deepEqual(said, ['no_answer', 3, 0]);
+  assert.ok(w.now - began >= 30 * SECOND);
 });

@@ -199,8 +199,11 @@ class Person {
     if (this.refusal) return answer(this.refusal);
     if (!q) return answer(wire.CODE.notThere);
     if (r && m.generation <= r.generation) return answer(wire.CODE.stale);
-    const offer = !r || (!r.waits && !r.stands(q));
-    w.routes.set(path, new Route(m.generation, this, q));
+    const route = new Route(m.generation, this, q);
+    route.cut = w.swallow > 0;
+    const offer = !route.cut && (!r || (!r.waits && !r.stands(q)));
+    w.swallow -= Number(route.cut);
+    w.routes.set(path, route);
     if (offer) q.tell((line, now) => line.offerCame({ ...m, hops: 1 }, now));
     return answer(wire.CODE.setUp);
   }
@@ -283,6 +286,7 @@ export class World {
   loss = 0; // of packets: urgent messages are repeated every 100 ms until one arrives
   people = [];
   routes = new Map(); // by path id
+  swallow = 0; // so many forwards are set up by a relay that passes nothing on
   tap = null; // sees what goes to relays
   #queue = [];
   #serial = 0;
