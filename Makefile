@@ -3,10 +3,12 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.NOTPARALLEL:
-.PHONY: help run test deps check unit js page stale vet fmt tidy lint vuln build screenshots fuzz bench soak clean
+.PHONY: help run test deps check unit long plain js page stale vet fmt tidy lint vuln build screenshots fuzz bench soak clean
 
 export GO ?= go
+# As released, and so that Go's own packages and the modules are compiled once for the program, its tests and the
+# linters. Only the race detector needs cgo.
+export CGO_ENABLED := 0
 TOOL      := $(GO) tool -modfile=tools/go.mod
 LOCKS     := -overlay "$$($(GO) run ./test/locks)"
 # Nothing is shared by goroutines in the arithmetic of keys and signatures, and in what compares sounds: the race detector
@@ -29,15 +31,18 @@ help: ## List the targets
 run: build ## Build bin/wzp, and start a relay with the defaults
 	bin/wzp relay
 
-test: deps check js unit ## Run all checks and tests; installs what they need on Debian-like systems
+# Two at once: what runs with the detector and then the scenarios, and beside them all the rest. So one core does not
+# wait while the other links a program or runs the last of the packages.
+test: deps ## Run all checks and tests; installs what they need on Debian-like systems
+	+@$(MAKE) --no-print-directory -j2 --output-sync=line long check js plain
 
 deps: ## Install what the tests need beyond Go, when it is missing
 	@bash tools/deps.sh
 
-check: vet fmt tidy stale lint vuln ## Run the checks that need no tests
+check: fmt tidy stale lint vuln ## Run the checks that need no tests
 
 # Tests run with the race detector and with mutexes that know their place in the order of locks (CONTRIBUTING.md,
-# "Locks"), but for these. The vet target has seen all of them already.
+# "Locks"), but for these. The lint target vets all of them.
 #   test             The program runs in processes of its own, where the detector would see nothing, and a search of
 #                    their memory would take five times as long. Most scenarios wait, so four run at once.
 #   QUIET            They start no goroutine; the tests that do run with the detector, which looks into the codec
@@ -50,13 +55,18 @@ check: vet fmt tidy stale lint vuln ## Run the checks that need no tests
 # What runs in virtual time does one thing at a time, and what does not waits for sound devices and sockets. So four
 # packages run at once, each on one processor: on more, a sixth of the time went into waking them. With the race
 # detector Go shuffles what runs next, and finds a race also between goroutines that take turns.
-unit: ## Run the tests with the race detector and the check of locks, and then the scenarios without
+unit: long plain ## Run the tests with the race detector and the check of locks, and then the others
+
+long:
 	@$(GO) run ./test/locks >/dev/null
 	CGO_ENABLED=1 GOMAXPROCS=1 $(GO) test -vet=off $(RACE) $(NO_CODEC) $(LOCKS) -p 4 -timeout 15m \
 		$$($(GO) list ./... | grep -v -e /test$$ $(QUIET:./%=-e /%$$))
 	CGO_ENABLED=1 $(GO) test -vet=off $(RACE) $(LOCKS) -run 'Concurrent|SideBySide' $(QUIET)
+	$(GO) test -vet=off -timeout 15m -parallel 4 ./test
+
+plain:
+	$(GO) test -vet=off $(QUIET)
 	GOGC=300 $(GO) test -vet=off -timeout 15m -run '^Test($(LARGE))$$' ./internal/call ./internal/relay ./internal/room
-	$(GO) test -vet=off -timeout 15m -parallel 4 $(QUIET) ./test
 
 js: ## Check the types of the page's JavaScript and run its tests, if there is Node.js 20
 	@bash tools/js.sh
@@ -68,9 +78,8 @@ stale: ## Fail when web/dist is not what the sources in web/ make
 	@bash tools/page.sh --check
 	cd tools && $(GO) test -vet=off ./page
 
-vet: ## Run go vet
+vet: ## Run go vet alone, which is quick
 	$(GO) vet ./...
-	cd tools && $(GO) vet ./...
 
 fmt: ## Fail when a file is not formatted
 	@files="$$(gofmt -l .)"; \
@@ -79,7 +88,9 @@ fmt: ## Fail when a file is not formatted
 tidy: ## Fail when go.mod or go.sum is not tidy
 	$(GO) mod tidy -diff
 
+# Of its linters govet does what go vet does: so that is not run, too, but for the tools, which are a module of their own.
 lint: ## Run golangci-lint; the first run builds it, about two minutes on two cores
+	cd tools && $(GO) vet ./...
 	$(TOOL) golangci-lint run --allow-parallel-runners ./...
 
 vuln: ## Look for known vulnerabilities in what is called
@@ -87,7 +98,7 @@ vuln: ## Look for known vulnerabilities in what is called
 
 # Never with the tag purego: it would take the assembly away from Go's own cryptography, too (internal/opus/doc.go).
 build: ## Build bin/wzp without cgo; VERSION=v1.2.3 stamps a release
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/wzp ./cmd/wzp
+	$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/wzp ./cmd/wzp
 
 screenshots: ## Make docs/screenshots anew, with Chromium
 	WZP_SCREENSHOTS=$(CURDIR)/docs/screenshots $(GO) test -count 1 -run TestScreenshots ./test

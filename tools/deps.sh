@@ -26,12 +26,14 @@ command -v caddy >/dev/null || missing+=(caddy)
 command -v opusinfo >/dev/null || missing+=(opus-tools)
 # Recorded speech to measure the codec and the jitter buffer with.
 [[ -d /usr/share/asterisk/sounds/en_US_f_Allison ]] || missing+=(asterisk-core-sounds-en-wav)
-# npm brings axe, which looks for mistakes in accessibility.
-axe=tools/web/node_modules/axe-core/axe.min.js
-[[ -f $axe ]] || command -v npm >/dev/null || missing+=(npm)
+# npm brings axe, which looks for mistakes in accessibility. What it has installed it lists last.
+there() {
+	[[ tools/web/node_modules/.package-lock.json -nt tools/web/package-lock.json ]]
+}
+there || command -v npm >/dev/null || missing+=(npm)
 
 fetch_axe() {
-	[[ -f $axe ]] || npm ci --prefix tools/web --no-audit --no-fund --silent
+	there || npm ci --prefix tools/web --no-audit --no-fund --silent
 }
 if ((${#missing[@]} == 0)); then
 	fetch_axe

@@ -10,7 +10,9 @@ if ! command -v node >/dev/null || (($(node -p 'process.versions.node.split(".")
 fi
 find web -name '*.js' -not -path 'web/dist/*' -print0 | xargs -0 node tools/columns.mjs
 if command -v npm >/dev/null; then
-	npm ci --prefix tools/web --no-audit --no-fund --silent
+	# what npm writes last; it takes all away first, and axe with it, which a test may be about to read
+	[[ tools/web/node_modules/.package-lock.json -nt tools/web/package-lock.json ]] ||
+		npm ci --prefix tools/web --no-audit --no-fund --silent
 	tools/web/node_modules/.bin/tsc -p web/jsconfig.json
 else
 	echo "make js: types are not checked, for there is no npm" >&2
