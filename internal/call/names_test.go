@@ -74,6 +74,10 @@ func TestNamesLookedAt(t *testing.T) {
 		wantWarned(t, "our device", g.meets(Member{Name: "ana", Identity: newIdentity(1).Public()}))
 		wantWarned(t, "our name", g.meets(Member{Name: "A\u200dna", Identity: newIdentity(3).Public()}),
 			"alike A\u200dna")
+		unnamed := stay(t, file)
+		unnamed.book.own = ""
+		wantWarned(t, "nobody has a name", unnamed.meets(Member{Identity: newIdentity(3).Public()},
+			Member{Name: "\u2800", Identity: newIdentity(4).Public()}))
 		other.Outside = true
 		wantWarned(t, "outside", g.meets(other, other), "outside "+other.Name)
 		both := []Member{{Name: "Eve", Identity: newIdentity(5).Public()},

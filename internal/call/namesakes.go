@@ -25,12 +25,15 @@ type namesakes struct {
 // what the known names say of this first one.
 func (a *arrivals) namesakesOf(m Member, known bool, verdict identity.NameVerdict) *namesakes {
 	name := names.Fold(m.Name)
+	if name == "" { // as ours may be
+		return nil
+	}
 	if a.named == nil {
 		own := &namesakes{fresh: true, people: []Member{{Identity: a.book.self}}}
 		a.named = map[string]*namesakes{names.Fold(a.book.own): own}
 	}
 	n := a.named[name]
-	if n == nil && name != "" && known && len(a.named) < maxMembers {
+	if n == nil && known && len(a.named) < maxMembers {
 		n = &namesakes{fresh: a.book.file == nil || verdict != identity.NameKnown}
 		a.named[name] = n
 	}
