@@ -95,7 +95,7 @@ func (p *phone) run(ctx context.Context, config wzp.Config, how wzp.LineConfig) 
 		err := p.follow(ctx)
 		err = errors.Join(err, p.line.Close())
 		p.talks.Wait()
-		p.out.print(line{Event: "summary", summary: &p.total, human: p.total.words()})
+		p.out.total(&p.total)
 		return err
 	})
 }

@@ -182,11 +182,21 @@ func (o *joinOutput) clockOff(e wzp.ClockOff) {
 
 // add adds what one call came to to the total of all.
 func (t *summary) add(s *summary) {
+	t.calls++
 	t.PacketsSent += s.PacketsSent
 	t.PayloadBytesSent += s.PayloadBytesSent
 	t.WireBytesSent, t.WireBytesReceived = s.WireBytesSent, s.WireBytesReceived // of the whole client
 	t.RTT, t.UplinkLoss, t.SentFrom, t.PlayedFrom = s.RTT, s.UplinkLoss, s.SentFrom, s.PlayedFrom
 	t.Talkers = append(t.Talkers, s.Talkers...)
+}
+
+// total says what all calls came to; to people, if there were any.
+func (o *joinOutput) total(all *summary) {
+	l := line{Event: "summary", summary: all}
+	if all.calls > 0 {
+		l.human = all.words()
+	}
+	o.print(l)
 }
 
 // words are for people.

@@ -80,6 +80,7 @@ type summary struct {
 	SentFrom          string   `json:"sent_from,omitempty"`   // when the first sample was captured
 	PlayedFrom        string   `json:"played_from,omitempty"` // when the first sample was played
 	Talkers           []talker `json:"talkers"`
+	calls             int      // that were up
 }
 
 // talker is one stream that was heard.

@@ -33,12 +33,12 @@ var (
 
 // What a user cannot do, or not now.
 var (
-	ErrSelf    = errors.New("signalling: that is your own fingerprint: call somebody else")
-	ErrTalking = errors.New("signalling: there is a call already: hang up or hold it first")
-	ErrAlready = errors.New("signalling: you are calling them already")
-	ErrRate    = errors.New("signalling: too many calls in a minute: wait a little")
-	ErrState   = errors.New("signalling: the call is not in a state for that")
-	ErrWho     = errors.New("signalling: the key is not that of the fingerprint")
+	ErrSelf    = errors.New("that is your own fingerprint: call somebody else")
+	ErrTalking = errors.New("there is a call already: hang up or hold it first")
+	ErrAlready = errors.New("you are calling them already")
+	ErrRate    = errors.New("too many calls in a minute: wait a little")
+	ErrState   = errors.New("the call is not in a state for that")
+	ErrWho     = errors.New("the key is not that of the fingerprint")
 )
 
 // ID is a Line's own number of a call.
