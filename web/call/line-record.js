@@ -15,11 +15,11 @@ export class ReachRecords {
     this.#stayKey = stayKey;
   }
 
-  /** @param {Bytes} homeRelay @param {number} unix ms since 1970 */
-  make(homeRelay, unix) {
-    const sequence = BigInt(Math.floor(unix));
-    this.#last = sequence > this.#last ? sequence : this.#last + 1n;
+  /** @param {Bytes} homeRelay @param {number} unix ms since 1970 @param {boolean} [keep] */
+  make(homeRelay, unix, keep = false) {
+    const time = BigInt(Math.floor(unix));
+    const sequence = this.#last = time > this.#last ? time : this.#last + 1n;
     const expiry = BigInt(Math.floor(unix / 1000) + MAX_REACH);
-    return signReach(this.#identity, { stayKey: this.#stayKey, homeRelay, sequence: this.#last, expiry });
+    return signReach(this.#identity, { stayKey: this.#stayKey, homeRelay, sequence, expiry, keep });
   }
 }

@@ -31,6 +31,7 @@ export const CODE = Object.freeze({
   loop: 4, // the forward came to a relay twice
   stale: 5, // expired, or the generation is not higher
   failed: 6, // a link on the way ended, or the next hop is silent
+  kept: 7, // the device is away, and its home keeps the offer
 });
 
 /** Why a path ends; nobody proves it. Others may come. */

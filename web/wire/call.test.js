@@ -5,7 +5,8 @@ import { concat, fromHex, toHex } from './bytes.js';
 import * as call from './call.js';
 import { callIdOf, callRoom } from './call-id.js';
 import { PathKey, pathIdOf } from './call-path.js';
-import { deviceOf, isFresh, parseReach, signReach } from './reach.js';
+import * as kept from './kept.js';
+import { deviceOf, isAway, isFresh, parseReach, signReach } from './reach.js';
 import * as route from './route.js';
 import * as signal from './signal.js';
 import { MAX_URGENT } from './frame.js';
@@ -65,12 +66,15 @@ const layouts = {
   media: { parse: call.parseMedia, append: call.appendMedia },
   wanted: { parse: route.parseRouteWanted, append: route.appendRouteWanted },
   route: { parse: route.parseRoute, append: route.appendRoute },
+  'kept wanted': { parse: kept.parseKeptWanted, append: kept.appendKeptWanted },
+  'kept call': { parse: kept.parseKeptCall, append: kept.appendKeptCall },
   signal: { parse: signal.parseSignal, append: signal.appendSignal },
 };
 
+const deviceHex = forward.device;
 const nobody = { target, index: 0, of: 0, chain: [], record: null };
 
-// Those of internal/wire/call_test.go, route_test.go and signal_test.go.
+// Those of internal/wire/call_test.go, route_test.go, kept_test.go and signal_test.go.
 const goldens = /** @type {[string, string, any][]} */ ([
   ['forward', forwardHead + '0102030405060708 08' + forwardSign + 'aabbcc', forward],
   [
@@ -90,6 +94,17 @@ const goldens = /** @type {[string, string, any][]} */ ([
   ],
   ['route', targetHex + '00 00 00 00', { ...nobody, found: route.FOUND.nobody }],
   ['route', targetHex + '02 00 00 00', { ...nobody, found: route.FOUND.unsure }],
+  [
+    'route', targetHex + '03 00 01' + chainHex + reachHex,
+    { target, found: route.FOUND.away, index: 0, of: 1, chain, record: unhex(reachHex) },
+  ],
+  ['kept wanted', deviceHex, [deviceHex]],
+  ['kept wanted', deviceHex + '1011121314151617', [deviceHex, '1011121314151617']],
+  ['kept call', deviceHex + '00', { device: deviceHex, of: 0, index: 0, key: null, offer: null }],
+  [
+    'kept call', deviceHex + '14 13' + toHex(person) + 'aabbcc',
+    { device: deviceHex, of: 20, index: 19, key: person, offer: unhex('aabbcc') },
+  ],
   ['signal', '02 aabbcc', { type: 'answer', entry: unhex('aabbcc') }],
   ['signal', '03' + toHex(person), { type: 'confirm', chosen: person }],
   ['signal', '07 02', { type: 'hang up', reason: signal.HANG_UP.transferred }],
@@ -154,7 +169,11 @@ test('what breaks the layout of a message of a call is refused', () => {
     ['end', pathId + 'ffffffffffffffff 00', 'limit'], ['media', pathId + '00', 'truncated'],
     ['media', pathId + pathKey + '00' + rest, 'invalid'],
     ['media', pathId + pathKey + '01' + rest + '00', 'invalid'], ['wanted', targetHex + '00', 'invalid'],
-    ['route', targetHex + '03 00 00 00', 'unknown'], ['route', targetHex + '00 00 00 00 00', 'invalid'],
+    ['route', targetHex + '04 00 00 00', 'unknown'], ['route', targetHex + '03 00 00 00', 'invalid'],
+    ['route', targetHex + '03 00 02 01' + hop + reachHex, 'invalid'],
+    ['route', targetHex + '03 00 01 00' + reachHex, 'invalid'],
+    ['route', targetHex + '03 00 01 01' + hop, 'truncated'],
+    ['route', targetHex + '00 00 00 00 00', 'invalid'],
     ['route', targetHex + '00 00 00 01' + hop, 'invalid'], ['route', targetHex + '02 00 01 00', 'invalid'],
     ['route', targetHex + '00 00 00 00' + reachHex, 'invalid'],
     ['route', targetHex + '01 00 00 01' + hop + reachHex, 'invalid'],
@@ -165,6 +184,14 @@ test('what breaks the layout of a message of a call is refused', () => {
     ['route', targetHex + '01 00 01 01' + hop + reachHex.slice(2), 'truncated'],
     ['route', targetHex + '01 00 01 01' + hop + reachHex + '00', 'invalid'],
     ['route', targetHex + '01 00 01 01' + hop, 'truncated'],
+    ['kept wanted', '', 'truncated'], ['kept wanted', deviceHex.slice(2), 'truncated'],
+    ['kept wanted', deviceHex + '00', 'invalid'], ['kept wanted', many(deviceHex, 17), 'limit'],
+    ['kept call', deviceHex, 'truncated'], ['kept call', deviceHex + '00 00', 'invalid'],
+    ['kept call', deviceHex + '15 00' + pathKey + 'aa', 'limit'],
+    ['kept call', deviceHex + '02 02' + pathKey + 'aa', 'invalid'],
+    ['kept call', deviceHex + '02 01' + pathKey, 'truncated'],
+    ['kept call', deviceHex + '02 01' + pathKey.slice(2), 'truncated'],
+    ['kept call', deviceHex + '02 01' + pathKey + many('aa', 851), 'limit'],
     ['signal', '', 'truncated'], ['signal', '00', 'unknown'], ['signal', '15', 'unknown'],
     ['signal', 'ff 0102', 'unknown'], ['signal', '01 00', 'invalid'], ['signal', '02', 'invalid'],
     ['signal', '02' + many('00', 421), 'invalid'], ['signal', '07', 'truncated'],
@@ -218,6 +245,7 @@ test('the proof of a leg is for one relay and one session', async () => {
 test('a reach record', async () => {
   const reach = {
     stayKey: count(32, 0x40), homeRelay: relay.publicKey, sequence: expiry, expiry: 1900000000n,
+    keep: false,
   };
   const bytes = unhex(reachHex);
   assert.equal(toHex(await signReach(ann, reach)), reachHex);
@@ -237,6 +265,31 @@ test('a reach record', async () => {
     assert.equal(isFresh({ identity: ann.publicKey, ...reach }, now), want, `${before} s before its expiry`);
   }
   assert.equal(isFresh({ identity: ann.publicKey, ...reach, expiry: 2n ** 63n - 1n }, 19e11), false);
+});
+
+test('a reach record may say that offers are kept for a device that is away; other flags are unknown', async () => {
+  const keep = {
+    stayKey: count(32, 0x40), homeRelay: relay.publicKey, sequence: expiry, expiry: 1900000000n, keep: true,
+  };
+  const bytes = await signReach(ann, keep);
+  assert.equal(bytes[1], 1);
+  const reach = await parseReach(bytes);
+  assert.deepEqual(reach, { identity: ann.publicKey, ...keep });
+  assert.notDeepEqual(bytes.slice(-64), unhex(reachHex).slice(-64), 'the flag is not signed');
+  for (const flags of [2, 3, 0x80, 0xff]) {
+    const signed = bytes.slice(0, -64);
+    signed[1] = flags;
+    const whole = concat(signed, await ann.sign('reach', [signed]));
+    await assert.rejects(parseReach(whole), { code: 'invalid' }, `flags ${flags}`);
+  }
+  const day = 86_400;
+  for (const [after, want] of /** @type {[number, boolean][]} */ ([
+    [0, true], [-420, true], [-421, false], [day, true], [day + 119, true], [day + 120, false], [1e12, false],
+  ])) {
+    const now = (1900000000 + after) * 1000;
+    assert.equal(isAway(reach, now), want, `${after} s after its expiry`);
+    assert.equal(isAway({ ...reach, keep: false }, now), false, 'without having asked for it');
+  }
 });
 
 // Of internal/wire/signal_test.go.

@@ -7,6 +7,7 @@ import { Deframer, decode, encode, frame } from './control.js';
 import { build, parse } from './entry.js';
 import * as wire from './frame.js';
 import * as call from './call.js';
+import * as kept from './kept.js';
 import { parsePayload, parseView } from './payload.js';
 import { parseReach, signReach } from './reach.js';
 import { appendReport, parseReport } from './report.js';
@@ -142,7 +143,13 @@ hostile('routes wanted', [new Uint8Array(16)], parseRouteWanted);
 const device = {
   target, found: 1, index: 1, of: 3, chain: ['0102:0304:0506:0708', call.NO_RELAY], record: new Uint8Array(178),
 };
-hostile('routes', [appendRoute(device)], parseRoute);
+hostile('routes', [appendRoute(device), appendRoute({ ...device, found: 3, index: 0, of: 1 })], parseRoute);
+hostile('kept wanted', [kept.appendKeptWanted(['d0d1d2d3d4d5d6d7', '1011121314151617'])], kept.parseKeptWanted);
+const none = { device: 'd0d1d2d3d4d5d6d7', of: 0, index: 0, key: null, offer: null };
+hostile('kept calls', [
+  kept.appendKeptCall(none),
+  kept.appendKeptCall({ ...none, of: 2, index: 1, key: new Uint8Array(32), offer: new Uint8Array(9) }),
+], kept.parseKeptCall);
 const consent = { expiry: 7n, signature: new Uint8Array(64) };
 hostile('signals', [
   ...[{ type: 'ringing' }, { type: 'answer', entry: new Uint8Array(200) }, { type: 'hang up', reason: 0 },

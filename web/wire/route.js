@@ -3,7 +3,7 @@
  *
  *     route wanted: fingerprint (16)
  *     route:        fingerprint (16) || found (1) || index (1) || of (1) || n (1) || n relay ids (8 each)
- *                   || reach record (178) if found is 1
+ *                   || reach record (178) if found is 1 or 3
  */
 
 import { FormatError, Reader, Writer } from './bytes.js';
@@ -14,9 +14,10 @@ import { RELAY_ID_SIZE, colons, fromColons } from './urgent.js';
 /** @typedef {import('./bytes.js').Bytes} Bytes */
 
 /**
- * Whether somebody was found who can be called. unsure: nobody, but not everybody who might know was asked.
+ * Whether somebody was found who can be called. unsure: nobody, but not everybody who might know was asked;
+ * away: nobody, but there is a device whose home keeps offers for it while it is away.
  */
-export const FOUND = Object.freeze({ nobody: 0, device: 1, unsure: 2 });
+export const FOUND = Object.freeze({ nobody: 0, device: 1, unsure: 2, away: 3 });
 
 /** How many devices of one identity can be called. */
 export const MAX_DEVICES = 8;
@@ -53,14 +54,17 @@ export function parseRoute(message) {
   const r = new Reader(message.slice(), what);
   const target = colons(r.take(FINGERPRINT_SIZE));
   const [found, index, of, n] = r.take(4);
-  if (found > FOUND.unsure) throw new FormatError(what, 'unknown', 'found is 0, 1 or 2');
+  if (found > FOUND.away) throw new FormatError(what, 'unknown', 'found is 0, 1, 2 or 3');
   if (of > MAX_DEVICES) throw new FormatError(what, 'limit', 'at most 8 devices');
   if (n > MAX_HOPS) throw new FormatError(what, 'limit', 'a chain has at most 8 relays');
-  const there = found === FOUND.device;
+  const there = found === FOUND.device || found === FOUND.away;
   if (there && index >= of) {
     throw new FormatError(what, 'invalid', 'the index is not below how many there are');
   }
   if (there && n === 0) throw new FormatError(what, 'invalid', 'its chain is empty');
+  if (found === FOUND.away && of !== 1) {
+    throw new FormatError(what, 'invalid', 'of devices that are away one is told');
+  }
   if (!there && index + of + n > 0) {
     throw new FormatError(what, 'invalid', 'nobody is found, and yet there is a device');
   }

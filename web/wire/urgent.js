@@ -39,6 +39,8 @@ export const CALL_MESSAGE = 20; // from both: parseMessage
 export const CALL_STATE = 21; // from the relay: parseState
 export const CALL_END = 22; // from both: parseEnd
 export const CALL_MEDIA = 23; // from the client: appendMedia
+export const KEPT_WANTED = 24; // from the client: appendKeptWanted in kept.js
+export const KEPT_CALL = 25; // from the relay: parseKeptCall
 
 export const MEMBER_ID_SIZE = 6;
 export const MAX_ENTRY = 420;
