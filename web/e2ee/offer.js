@@ -32,6 +32,8 @@ const VERSION = 1;
 const SIZE = 438;
 /** Seconds that the time of an offer may be off: the clocks of two people, and the way. */
 const SKEW = 120n;
+/** How many seconds old an offer may be that a relay kept for a device that was away. */
+const KEPT = 25n * 3600n;
 
 /** @type {Record<string, string>} */
 const wrong = {
@@ -114,6 +116,31 @@ export function offerPlaintext({nonce, seed, secret, entry}, now) {
  * @returns {Promise<OpenedOffer>} or it rejects with an OfferError
  */
 export async function openOffer(stay, pathKey, self, sealed, now) {
+  const {opened, context} = await open(stay, pathKey, self, sealed, now, SKEW);
+  const {caller, called} = await callKeys(context);
+  return {...opened, channel: new CallChannel(opened.path.id, called, caller)};
+}
+
+/**
+ * An offer that was made while its device was away: who called, and when by their clock, in ms since 1970.
+ * @typedef {Pick<OpenedOffer, 'call' | 'caller'> & {made: number}} KeptOffer
+ */
+
+/**
+ * Opens an offer that a relay kept, as openOffer; it may have been made up to 25 hours ago.
+ * @param {import('./hpke.js').Pair} stay @param {Bytes} pathKey @param {Bytes} self @param {Bytes} sealed
+ * @param {number} now ms since 1970 @returns {Promise<KeptOffer>} or it rejects with an OfferError
+ */
+export async function openKept(stay, pathKey, self, sealed, now) {
+  const {opened: {call, caller, made}} = await open(stay, pathKey, self, sealed, now, KEPT);
+  return {call, caller, made: 1000 * Number(made)};
+}
+
+/**
+ * @param {import('./hpke.js').Pair} stay @param {Bytes} pathKey @param {Bytes} self @param {Bytes} sealed
+ * @param {number} now @param {bigint} age seconds that it may be old
+ */
+async function open(stay, pathKey, self, sealed, now, age) {
   const bytes = sealed.slice(); // the caller may use its buffer again
   let context, plaintext;
   try {
@@ -123,15 +150,15 @@ export async function openOffer(stay, pathKey, self, sealed, now) {
     if (error instanceof HpkeError) throw new OfferError('sealed');
     throw error;
   }
-  const opened = await checkOffer(plaintext, pathKey, self, now);
-  const {caller, called} = await callKeys(context);
-  return {...opened, channel: new CallChannel(opened.path.id, called, caller)};
+  return {opened: await checkOffer(plaintext, pathKey, self, now, age), context};
 }
 
-/** @param {Bytes} plaintext @param {Bytes} pathKey @param {Bytes} self @param {number} now */
-async function checkOffer(plaintext, pathKey, self, now) {
+/**
+ * @param {Bytes} plaintext @param {Bytes} pathKey @param {Bytes} self @param {number} now @param {bigint} age
+ */
+async function checkOffer(plaintext, pathKey, self, now, age) {
   const {made, nonce, seed, secret: bytes, entry} = readOffer(plaintext);
-  if (!near(made, now)) throw new OfferError('time');
+  if (!inTime(made, now, age)) throw new OfferError('time');
   const path = await PathKey.of(seed);
   if (!equal(path.publicKey, pathKey)) throw new OfferError('path');
   const caller = await parseOfferEntry(entry);
@@ -141,7 +168,7 @@ async function checkOffer(plaintext, pathKey, self, now) {
   const secret = await Secret.fromBytes(bytes.slice());
   plaintext.fill(0, 0, entry.byteOffset - plaintext.byteOffset); // its secrets
   if (!(await secret.check(caller.room, caller.proved, caller.proof))) throw new OfferError('proof');
-  return {call, caller, entry, secret, path};
+  return {made, call, caller, entry, secret, path};
 }
 
 /** @param {Bytes} plaintext */
@@ -174,8 +201,11 @@ async function parseOfferEntry(entry) {
   return parsed;
 }
 
-/** Whether a time is at most SKEW off. @param {bigint} made Unix seconds @param {number} now ms since 1970 */
-function near(made, now) {
+/**
+ * Whether a time is at most SKEW ahead, and not older than age.
+ * @param {bigint} made Unix seconds @param {number} now ms since 1970 @param {bigint} age
+ */
+function inTime(made, now, age) {
   const off = made - BigInt(Math.floor(now / 1000));
-  return -SKEW <= off && off <= SKEW;
+  return -age <= off && off <= SKEW;
 }

@@ -62,6 +62,25 @@ test('an offer opens for the device, path and time that it is for', async () => 
   assert.ok(sealed.length <= MAX_OFFER);
 });
 
+test('an offer that was kept opens for a day and an hour, and says when it was made', async () => {
+  const {sealed, path} = await offered();
+  const at = (ms, self = bob.publicKey, of = path.publicKey) => stay.openKept(of, self, sealed, now + ms);
+  const {made, caller, call} = await at(25 * 3_600_000 + 999);
+  assert.deepEqual([made, caller.name, caller.fingerprint], [now, 'Alice', alice.fingerprint]);
+  assert.deepEqual(call, (await stay.openOffer(path.publicKey, bob.publicKey, sealed, now)).call);
+  await at(-120_000);
+  for (const ms of [25 * 3_600_000 + 1000, -121_000, 1e12]) {
+    await assert.rejects(at(ms), {name: 'OfferError', code: 'time'}, `${ms}`);
+  }
+  await assert.rejects(at(0, alice.publicKey), {code: 'self'});
+  await assert.rejects(at(0, bob.publicKey, alice.publicKey), {code: 'sealed'});
+  const stored = new StayKey(structuredClone(stay.pair)); // as a store gives it back
+  assert.equal((await stored.openKept(path.publicKey, bob.publicKey, sealed, now)).made, now);
+  stored.erase();
+  await assert.rejects(stored.openKept(path.publicKey, bob.publicKey, sealed, now), {code: 'erased'});
+  assert.throws(() => stored.pair, {code: 'erased'});
+});
+
 test('what one end of a call says the other hears once, in any order', async () => {
   const {sealed, path, channel: a} = await offered();
   const {channel: b} = await stay.openOffer(path.publicKey, bob.publicKey, sealed, now);
