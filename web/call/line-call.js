@@ -101,6 +101,27 @@ export class LineCall {
     if (this.#hand) room.setHand(true);
   }
 
+  /** What follows for it alone. @param {import('../signalling/effects.js').Effect} e */
+  carryOut(e) {
+    const { link } = this;
+    switch (e.type) {
+      case 'media':
+        if (link) link.talks = e.on;
+        break;
+      case 'keyCame': link?.keys.keyCame(e.key); break;
+      case 'keyReceived': link?.keys.keyReceived(e.number); break;
+      case 'keysWanted': link?.keys.keysWanted(); break;
+      case 'rings': this.tell({ type: 'call', phase: 'ringing' }); break;
+      case 'held': this.tell({ type: 'held', us: e.byUs, them: e.byTheirs }); break;
+      case 'muted': this.tell({ type: 'their_mute', on: e.muted }); break;
+      case 'silent':
+        link?.silent(e.silent);
+        this.tell({ type: 'path', state: e.silent ? 'lost' : 'up' });
+        break;
+      default:
+    }
+  }
+
   // What the user does.
 
   /** @param {{mode: Mode, muted: boolean}} how @param {import('./engine.js').Ports} ports */

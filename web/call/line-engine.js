@@ -44,10 +44,9 @@ import { transferable } from './engine.js';
 /**
  * line: whether there is a connection, and whether we can be called. incoming: a contact calls; answered:
  * with our consent, it does not ring: take it and join. stranger: somebody who is no contact called. missed:
- * a contact called while we talked, or did not want to be disturbed. clock: somebody called whose time is
- * not ours, and did not ring. stay: what hangs up for us when the
- * page is closed, for sendLeave; each call is told it, too. of: of one call. `key`: 64 hexadecimal digits;
- * `at`: ms since 1970.
+ * a contact called while we talked, did not want to be disturbed, or were away. clock: somebody called whose
+ * time is not ours, and did not ring. stay: what hangs up for us when the page is closed, for sendLeave; each
+ * call is told it, too. of: of one call. `key`: 64 hexadecimal digits; `at`: ms since 1970.
  * @typedef {{type: 'line', state: 'opening' | 'up' | 'down' | 'ended', available: boolean, cause?: string,
  *     error?: CallError}
  *   | {type: 'incoming', call: string, key: string, fingerprint: string, name: string, answered: boolean}
@@ -60,8 +59,8 @@ import { transferable } from './engine.js';
  */
 /**
  * @typedef {{script: string, connectUrl: string, name: string, takesCalls: boolean, doNotDisturb: boolean,
- *   relayKey?: string, prepared?: import('./prepared.js').Answer}} LineOptions script: the address of
- *   line-worker.js, which the Worker loads; the others as in JoinOptions
+ *   keepMissed: boolean, relayKey?: string, prepared?: import('./prepared.js').Answer}} LineOptions script:
+ *   the address of line-worker.js, which the Worker loads; the others as in JoinOptions
  */
 
 const MAX_EARLY = 64;
@@ -105,6 +104,11 @@ export class LineEngine {
   /** @param {boolean} on nothing rings */
   setDoNotDisturb(on) {
     this.#post({ type: 'do_not_disturb', on });
+  }
+
+  /** @param {boolean} on our relay keeps calls that do not reach us while we are away */
+  setKeepMissed(on) {
+    this.#post({ type: 'keep_missed', on });
   }
 
   /** The contacts in the store are others: they are who may ring. */

@@ -50,13 +50,14 @@ test('what is of a call goes to it, also if it came before somebody listened; al
 test('what the user does with a call', () => {
   const worker = new FakeWorker();
   const line = new LineEngine(worker);
-  line.open({ connectUrl: 'c', name: 'n', takesCalls: true, doNotDisturb: false });
+  line.open({ connectUrl: 'c', name: 'n', takesCalls: true, doNotDisturb: false, keepMissed: false });
   line.setTakesCalls(false);
   line.setDoNotDisturb(true);
+  line.setKeepMissed(true);
   line.contactsChanged();
   line.watched(true);
   assert.deepEqual(worker.posted.splice(0).map(({ type }) => type), [
-    'open_line', 'takes_calls', 'do_not_disturb', 'contacts', 'watch_line',
+    'open_line', 'takes_calls', 'do_not_disturb', 'keep_missed', 'contacts', 'watch_line',
   ]);
   const { port1 } = new MessageChannel();
   const call = line.call({ fingerprint: 'f', key: 'aa' });

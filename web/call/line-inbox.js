@@ -5,8 +5,9 @@
 
 import { FormatError } from '../wire/bytes.js';
 import { parseEnd, parseForward, parseMessage, parseState } from '../wire/call.js';
+import { parseKeptCall } from '../wire/kept.js';
 import { parseRoute } from '../wire/route.js';
-import { CALL_END, CALL_MESSAGE, CALL_OFFER, CALL_STATE, ROUTE } from '../wire/urgent.js';
+import { CALL_END, CALL_MESSAGE, CALL_OFFER, CALL_STATE, KEPT_CALL, ROUTE } from '../wire/urgent.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 /** @typedef {import('../signalling/line.js').Line} Machine */
@@ -61,6 +62,7 @@ const parsers = {
   [CALL_MESSAGE]: reads(parseMessage, (machine, m, now) => machine.messageCame(m, now)),
   [CALL_STATE]: reads(parseState, (machine, m, now) => machine.stateCame(m, now)),
   [CALL_END]: reads(parseEnd, (machine, m, now) => machine.endCame(m, now)),
+  [KEPT_CALL]: reads(parseKeptCall, (machine, m, now) => machine.keptCame(m, now)),
 };
 
 /**

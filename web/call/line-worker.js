@@ -8,6 +8,7 @@
 import { Decoder } from '../audio/decoder.js';
 import { Encoder } from '../audio/encoder.js';
 import { Contacts } from '../identity/contacts.js';
+import { KeptStays } from '../identity/kept-stays.js';
 import { KnownNames } from '../identity/known-names.js';
 import { Notes } from '../identity/notes.js';
 import { Store } from '../identity/store.js';
@@ -42,7 +43,7 @@ async function readContacts() {
 }
 
 /** @param {any} message */
-async function open({ connectUrl, name, takesCalls, doNotDisturb, relayKey, prepared }) {
+async function open({ connectUrl, name, takesCalls, doNotDisturb, keepMissed, relayKey, prepared }) {
   const store = await Store.open();
   const identity = await store.loadIdentity();
   if (!identity) throw Object.assign(new Error('there is no identity yet'), { code: 'identity' });
@@ -50,7 +51,8 @@ async function open({ connectUrl, name, takesCalls, doNotDisturb, relayKey, prep
   await readContacts();
   const pin = new RelayPin(store, connectUrl, relayKey);
   const made = await Line.create({
-    connectUrl, identity, name, takesCalls, doNotDisturb, contacts, tell,
+    connectUrl, identity, name, takesCalls, doNotDisturb, keepMissed, contacts, tell,
+    stays: new KeptStays(store),
     names: await KnownNames.open(identity, new StayStorage(store)),
     notes: await Notes.open(identity, store),
     known: (fingerprint) => known.has(fingerprint),
@@ -125,6 +127,7 @@ export const lineCommands = {
     });
   },
   takes_calls: ({ on }) => withLine((line) => line.setTakesCalls(on)),
+  keep_missed: ({ on }) => withLine((line) => line.setKeepMissed(on)),
   do_not_disturb: ({ on }) => withLine((line) => line.setDoNotDisturb(on)),
   contacts: () => withLine(readContacts),
   watch_line: ({ on }) => withLine((line) => {

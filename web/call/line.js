@@ -12,7 +12,6 @@
  * while.
  */
 
-import { StayKey } from '../e2ee/stay-key.js';
 import { Client } from '../link/client.js';
 import { realClock, soonest } from '../link/clock.js';
 import { STATE, hangUp } from '../signalling/call.js';
@@ -22,13 +21,12 @@ import { Line as Machine } from '../signalling/line.js';
 import { acceptTransfer, consent, transfer } from '../signalling/transfer.js';
 import { hold, mute, sayKeys } from '../signalling/up.js';
 import { toHex } from '../wire/bytes.js';
-import { deviceOf } from '../wire/reach.js';
 import { AVAILABLE, MEDIA_DROPPED, SHUTDOWN } from '../wire/urgent.js';
 import { fingerprintOf } from '../identity/identity.js';
 import { LineCall } from './line-call.js';
 import { LineInbox } from './line-inbox.js';
 import { LineOut } from './line-out.js';
-import { ReachRecords } from './line-record.js';
+import { LineStay } from './line-stay.js';
 import { LineWords } from './line-words.js';
 import { endOf } from './room.js';
 
@@ -48,10 +46,12 @@ const OUT_AGAIN = 50; // ms, when the session had no room for all
  *   known: (fingerprint: string) => boolean,
  *   takesCalls: boolean,
  *   doNotDisturb: boolean,
+ *   keepMissed: boolean,
+ *   stays: import('../identity/kept-stays.js').KeptStays,
  *   tell: (message: LineMessage) => void,
  *   link?: (config: import('../link/client.js').ClientConfig) => Pick<Client, keyof Client>,
  *   unix?: () => number,
- * }} LineConfig known: who may ring; unix: ms since 1970
+ * }} LineConfig known: who may ring; keepMissed: while we are away; unix: ms since 1970
  */
 
 export class Line {
@@ -61,8 +61,6 @@ export class Line {
   #stay;
   /** @type {Machine} */ #machine;
   /** @type {Bytes} */ #relay = new Uint8Array(32);
-  #takesCalls;
-  #records;
   /** By the machine's numbers. @type {Map<number, LineCall>} */ #calls = new Map();
 
   /** @type {Promise<unknown>} */ #last = Promise.resolve();
@@ -74,27 +72,31 @@ export class Line {
   #up = false;
   #over = false;
 
-  /** Use create. @param {LineConfig} config @param {StayKey} stay @param {string} device of it */
-  constructor(config, stay, device) {
+  /**
+   * Use create.
+   * @param {LineConfig} config @param {LineStay} stay
+   * @param {import('../signalling/kept.js').EarlierStay[]} earlier
+   */
+  constructor(config, stay, earlier) {
     this.#config = config;
     this.#clock = config.clock ?? realClock;
     this.#stay = stay;
-    this.#takesCalls = config.takesCalls;
     const { identity, name, known } = config;
     this.#machine = new Machine({
-      identity, name, known, stay: { key: stay, device },
+      identity, name, known, stay, earlier: config.takesCalls ? earlier : [],
       unix: (now) => this.#unix() - (this.#clock.now() - now),
     });
     this.#machine.doNotDisturb(config.doNotDisturb);
-    this.#records = new ReachRecords(identity, stay.publicKey);
+    this.#machine.keeps = config.keepMissed;
     this.#client = this.#makeClient();
     this.#words = new LineWords(this.#client, this.#machine);
   }
 
   /** @param {LineConfig} config */
   static async create(config) {
-    const stay = await StayKey.create();
-    return new Line(config, stay, await deviceOf(stay.publicKey));
+    const failed = (/** @type {unknown} */ error) => config.tell({ type: 'warning', error: endOf(error) });
+    const stay = await LineStay.create({ ...config, failed });
+    return new Line(config, stay, await stay.earlier(config.unix?.() ?? Date.now()));
   }
 
   #makeClient() {
@@ -138,8 +140,8 @@ export class Line {
   }
 
   /** A new reach record; no bytes: we take no calls. @returns {Promise<Bytes>} */
-  async #record() {
-    return this.#takesCalls ? this.#records.make(this.#relay, this.#unix()) : new Uint8Array(0);
+  #record() {
+    return this.#stay.record(this.#relay, this.#unix());
   }
 
   /** @param {boolean} fresh the relay knew nothing of the session */
@@ -164,7 +166,7 @@ export class Line {
   /** @param {'opening' | 'up' | 'down' | 'ended'} state @param {{cause?: string, error?: any}} [more] */
   #tellState(state, more = {}) {
     if (this.#over) return;
-    const available = this.#takesCalls && state === 'up';
+    const available = this.#stay.takesCalls && state === 'up';
     this.#config.tell({ type: 'line', state, available, ...more });
   }
 
@@ -231,7 +233,7 @@ export class Line {
     for (const e of this.#machine.drain()) this.#carryOut(e);
     if (this.#over) return;
     if (this.#renewAt !== 0 && now >= this.#renewAt) await this.#renew();
-    const leave = await this.#words.next(this.#takesCalls, now);
+    const leave = await this.#words.next(this.#stay.takesCalls, now);
     if (leave) this.#giveWords(leave);
     const all = this.#out.flush();
     let due = soonest(next, this.#renewAt);
@@ -264,6 +266,7 @@ export class Line {
       case 'missed': case 'stranger': return this.#tellOf(e);
       case 'clock': return this.#config.tell(e);
       case 'incoming': return this.#incoming(e);
+      case 'keptOver': return this.#background(this.#stay.over(e.device));
       case 'transferOver':
         return this.#calls.get(e.from)?.tell({ type: 'transfer', state: e.done ? 'done' : 'refused' });
       default:
@@ -276,24 +279,10 @@ export class Line {
 
   /** @param {LineCall} call @param {Extract<Effect, {call: number}>} e */
   #carryOutOf(call, e) {
-    const { link } = call;
     switch (e.type) {
-      case 'media':
-        if (link) link.talks = e.on;
-        break;
-      case 'keyCame': link?.keys.keyCame(e.key); break;
-      case 'keyReceived': link?.keys.keyReceived(e.number); break;
-      case 'keysWanted': link?.keys.keysWanted(); break;
-      case 'rings': call.tell({ type: 'call', phase: 'ringing' }); break;
       case 'up':
         call.up(e.details);
         if (call.muted) this.setMuted(call.id, true);
-        break;
-      case 'held': call.tell({ type: 'held', us: e.byUs, them: e.byTheirs }); break;
-      case 'muted': call.tell({ type: 'their_mute', on: e.muted }); break;
-      case 'silent':
-        link?.silent(e.silent);
-        call.tell({ type: 'path', state: e.silent ? 'lost' : 'up' });
         break;
       case 'consentAsked': this.#tellPerson(call, 'consent_wanted', e.person); break;
       case 'transferAsked': this.#tellPerson(call, 'transfer_asked', e.person); break;
@@ -301,7 +290,7 @@ export class Line {
         this.#calls.delete(e.call);
         call.ended(e.outcome);
         break;
-      default:
+      default: call.carryOut(e);
     }
   }
 
@@ -447,10 +436,20 @@ export class Line {
 
   /** @param {boolean} on others may call */
   setTakesCalls(on) {
-    this.#takesCalls = on;
+    const begins = on && !this.#stay.takesCalls;
+    this.#stay.takesCalls = on;
     if (this.#up) this.#tellState('up');
     this.#renewAt = this.#clock.now();
-    this.#background(this.#turn(() => {}));
+    this.#background(this.#turn(async (machine) => {
+      if (begins) machine.kept.add(await this.#stay.earlier(this.#unix()));
+    }));
+  }
+
+  /** @param {boolean} on our relay keeps calls that do not reach us while we are away */
+  setKeepMissed(on) {
+    if (on === this.#stay.keepMissed) return;
+    this.#stay.keepMissed = this.#machine.keeps = on;
+    this.setTakesCalls(this.#stay.takesCalls); // the next record says so
   }
 
   /** @param {boolean} on calls of contacts do not ring; to them it looks as if nobody answered */

@@ -4,12 +4,14 @@ import { test } from 'node:test';
 
 import { Contacts } from '../identity/contacts.js';
 import { Identity, fingerprintOf } from '../identity/identity.js';
+import { KeptStays } from '../identity/kept-stays.js';
 import { KnownNames } from '../identity/known-names.js';
 import { Notes } from '../identity/notes.js';
 import { toHex } from '../wire/bytes.js';
 import * as wire from '../wire/call.js';
 import { pathIdOf } from '../wire/call-path.js';
-import { deviceOf, isFresh, parseReach } from '../wire/reach.js';
+import { appendKeptCall, parseKeptWanted } from '../wire/kept.js';
+import { deviceOf, isAway, isFresh, parseReach } from '../wire/reach.js';
 import { FOUND, appendRoute, parseRouteWanted } from '../wire/route.js';
 import * as urgent from '../wire/urgent.js';
 import { FakeDecoder, FakeEncoder, Lab, Person, contiguous, memory, settle } from './lab.test.js';
@@ -22,9 +24,17 @@ const EPOCH = 1_900_000_000_000; // of the virtual clock, ms since 1970
 class Exchange {
   links = [];
   paths = new Map(); // id: {ends: [caller, called], generation}
+  away = new Map(); // device: {record, reach, offers}, of those who are away
+
+  later = 0; // ms that passed without a clock that runs
 
   constructor(clock, relay) {
     Object.assign(this, { clock, relay });
+  }
+
+  /** ms since 1970. */
+  unix() {
+    return EPOCH + this.later + this.clock.now();
   }
 
   /** Tells a client something, until it takes it. */
@@ -44,7 +54,8 @@ class Exchange {
 
   async heard(link, kind, body) {
     switch (kind) {
-      case urgent.AVAILABLE: return void (link.record = body);
+      case urgent.AVAILABLE: return this.available(link, body);
+      case urgent.KEPT_WANTED: return parseKeptWanted(body).forEach((device) => this.#kept(link, device));
       case urgent.ROUTE_WANTED: return this.#route(link, parseRouteWanted(body));
       case urgent.CALL_FORWARD: return this.#forward(link, wire.parseForward(body));
       case urgent.CALL_MEDIA: return void (link.path = wire.parseMedia(body).path);
@@ -59,11 +70,36 @@ class Exchange {
     }
   }
 
+  /** A client has given a record, or takes it back. */
+  async available(link, record) {
+    link.record = record;
+    if (record.length > 0) return;
+    for (const [device, { link: of }] of this.away) if (of === link) this.away.delete(device);
+  }
+
+  /** A client has left. */
+  async left(link) {
+    this.links = this.links.filter((other) => other !== link);
+    const reach = link.record.length > 0 && (await parseReach(link.record));
+    if (reach?.keep) this.away.set(await deviceOf(reach.stayKey), { link, reach, offers: [] });
+  }
+
+  #kept(link, device) {
+    const offers = this.away.get(device)?.offers ?? [];
+    this.away.delete(device);
+    const of = offers.length;
+    const none = { device, of, index: 0, key: null, offer: null };
+    const all = offers.map(({ key, offer }, index) => ({ device, of, index, key, offer }));
+    for (const m of of > 0 ? all : [none]) {
+      this.tell(link, urgent.KEPT_CALL, appendKeptCall(m));
+    }
+  }
+
   async #devices(fingerprint) {
     const devices = [];
     for (const link of this.links.filter(({ record, gone }) => record.length > 0 && !gone)) {
       const reach = await parseReach(link.record);
-      assert.ok(isFresh(reach, EPOCH + this.clock.now()));
+      assert.ok(isFresh(reach, this.unix()));
       if ((await fingerprintOf(reach.identity)) === fingerprint) devices.push({ link, reach });
     }
     return devices;
@@ -74,6 +110,11 @@ class Exchange {
     const none = { target, found: FOUND.nobody, index: 0, of: 0, chain: [], record: null };
     const routes = devices.map(({ link: { record } }, index) => (
       { target, found: FOUND.device, index, of: devices.length, chain: [wire.NO_RELAY], record }));
+    for (const { link: { record }, reach } of routes.length > 0 ? [] : this.away.values()) {
+      assert.ok(isAway(reach, this.unix()));
+      if ((await fingerprintOf(reach.identity)) !== target) continue;
+      Object.assign(none, { found: FOUND.away, of: 1, chain: [wire.NO_RELAY], record });
+    }
     for (const m of routes.length > 0 ? routes : [none]) this.tell(link, urgent.ROUTE, appendRoute(m));
   }
 
@@ -83,7 +124,9 @@ class Exchange {
     const devices = await this.#devices(m.target);
     let to;
     for (const d of devices) if ((await deviceOf(d.reach.stayKey)) === m.device) to = d.link;
-    const code = to ? wire.CODE.setUp : wire.CODE.notThere;
+    const gone = this.away.get(m.device);
+    gone?.offers.push(m);
+    const code = to ? wire.CODE.setUp : gone ? wire.CODE.kept : wire.CODE.notThere;
     if (to) {
       const known = this.paths.get(path);
       this.paths.set(path, { ends: [link, to] });
@@ -169,7 +212,7 @@ class FakeLink {
 
   async request() { assert.fail('a line asks for nothing'); }
   async leave() {
-    this.exchange.links = this.exchange.links.filter((link) => link !== this);
+    await this.exchange.left(this);
     return true;
   }
 }
@@ -180,19 +223,21 @@ class Phone extends Person {
   calls = new Map(); // by id: what was told of them
   contacts = new Set();
 
-  static async open(lab, exchange, name, { takesCalls = true, doNotDisturb = false, identity } = {}) {
+  static async open(lab, exchange, name, {
+    takesCalls = true, doNotDisturb = false, keepMissed = false, identity, storage = memory(),
+  } = {}) {
     const p = new Phone(lab, name, lab.people.length + 1);
     const { clock } = lab;
     p.identity = identity ?? (await Identity.generate()).identity;
-    const storage = memory();
     p.line = await Line.create({
-      connectUrl: '', name, clock, takesCalls, doNotDisturb,
+      connectUrl: '', name, clock, takesCalls, doNotDisturb, keepMissed,
+      stays: new KeptStays(storage),
       identity: p.identity,
       names: await KnownNames.open(p.identity, storage),
       notes: await Notes.open(p.identity, storage),
       contacts: new Contacts(storage),
       known: (fingerprint) => p.contacts.has(fingerprint),
-      unix: () => EPOCH + clock.now(),
+      unix: () => exchange.unix(),
       tell: (message) => p.#tell(message),
       link: (config) => (p.link = new FakeLink(exchange, config)),
       encoder: (options) => {
@@ -503,4 +548,88 @@ withLines('each end makes a fresh key every ten minutes', { ann: {}, bob: {} }, 
   const before = ann.frames.get(bob.label).length;
   await lab.run(2000);
   assert.ok(ann.frames.get(bob.label).length > before + 50, 'not heard with the fresh key');
+});
+
+const HOUR = 3_600_000;
+/** What is stored of stays: when they were used last, in hours. */
+const stored = async (storage) => (await storage.get('stays') ?? []).map(({ at }) => (at - EPOCH) / HOUR);
+
+withLines('missed calls are kept while one is away, and told in the next stay', { ann: {} }, async (
+  { lab, exchange }, ann,
+) => {
+  const storage = memory();
+  const { identity } = await Identity.generate();
+  const open = async (more) => {
+    const phone = await Phone.open(lab, exchange, 'bob', { identity, storage, ...more });
+    phone.contacts.add(ann.identity.fingerprint);
+    await lab.run(300);
+    return phone;
+  };
+  const close = async (phone) => {
+    const closed = phone.line.close();
+    await lab.run(5000);
+    await closed;
+    phone.room.over = true;
+    assert.deepEqual(phone.all('warning'), []);
+    lab.people.splice(lab.people.indexOf(phone), 1);
+  };
+  const bob = await open({ keepMissed: true });
+  const [began] = await stored(storage);
+  assert.ok(began >= 0 && (await parseReach(bob.link.record)).keep);
+  for (const [passed, least] of [[0.9, 0], [0.2, 1]]) {
+    exchange.later += passed * HOUR;
+    await lab.run(125_000);
+    const [used] = await stored(storage);
+    assert.ok(used - began >= least && used - began < least + 0.2, `stored after ${used - began} h`);
+  }
+  await close(bob);
+  assert.equal((await stored(storage)).length, 1, 'nothing is left to open what is kept with');
+
+  await ann.dial(bob, 'o1');
+  await lab.run(5000);
+  assert.equal(ann.phases('o1').at(-1), 'ended away');
+  const made = exchange.unix() - 5000;
+  exchange.later += 20 * HOUR;
+  await lab.run(125_000); // records are renewed
+  const only = await open({ takesCalls: false });
+  assert.deepEqual(only.all('missed'), [], 'who takes no calls asks for them');
+  only.line.setTakesCalls(true);
+  await lab.run(500);
+  const [{ at, name }] = only.all('missed');
+  assert.equal(name, 'ann');
+  assert.ok(at >= made - 1000 && at <= made + 5000, `made ${at - made} ms late`);
+  assert.deepEqual([await stored(storage), exchange.away.size], [[], 0], 'a key outlives what it is for');
+
+  only.line.setKeepMissed(true);
+  await lab.run(300);
+  assert.equal((await stored(storage)).length, 1);
+  only.line.setKeepMissed(false);
+  await lab.run(300);
+  assert.deepEqual([await stored(storage), (await parseReach(only.link.record)).keep], [[], false]);
+  only.line.setKeepMissed(true);
+  await lab.run(300);
+  await close(only);
+  await ann.dial(bob, 'o2');
+  await lab.run(5000);
+  const last = await open({ keepMissed: true });
+  assert.deepEqual([last.all('missed').length, (await stored(storage)).length], [1, 1]);
+  last.line.setTakesCalls(false);
+  await lab.run(300);
+  assert.deepEqual([await stored(storage), last.link.record.length], [[], 0]);
+  await close(last);
+  await ann.dial(bob, 'o3');
+  await lab.run(5000);
+  assert.equal(ann.phases('o3').at(-1), 'ended not_there');
+});
+
+withLines('a browser that cannot store keeps no missed calls, and says so', { ann: {} }, async ({ lab, exchange }) => {
+  const storage = { ...memory(), set: async () => Promise.reject(new Error('no disk')) };
+  const bob = await Phone.open(lab, exchange, 'bob', { keepMissed: true, storage });
+  await lab.run(300);
+  assert.deepEqual([(await parseReach(bob.link.record)).keep, bob.all('warning').length], [false, 1]);
+  const closed = bob.line.close();
+  await lab.run(5000);
+  await closed;
+  bob.room.over = true;
+  lab.people.pop();
 });

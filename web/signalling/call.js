@@ -29,7 +29,7 @@ export const STATE = Object.freeze({
 });
 
 /** Outcomes of a call of ours that could not be set up. @type {Set<import('./effects.js').Outcome>} */
-const NOT_SET_UP = new Set(['unreachable', 'not_there', 'too_many', 'wrong_clock']);
+const NOT_SET_UP = new Set(['unreachable', 'not_there', 'away', 'too_many', 'wrong_clock']);
 
 export const RING_EVERY = 3000;
 export const ANSWER_EVERY = 1000;

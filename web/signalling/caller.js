@@ -13,7 +13,7 @@ import { CODE } from '../wire/call.js';
 import { CALL_NONCE_SIZE, callIdOf, callRoom } from '../wire/call-id.js';
 import { PATH_SEED_SIZE } from '../wire/call-path.js';
 import { parseCall } from '../wire/entry.js';
-import { deviceOf, isFresh, parseReach } from '../wire/reach.js';
+import { deviceOf, isAway, isFresh, parseReach } from '../wire/reach.js';
 import { FOUND, MAX_DEVICES, appendRouteWanted } from '../wire/route.js';
 import { ROUTE_WANTED } from '../wire/urgent.js';
 
@@ -76,32 +76,55 @@ export function askRoute(c, now) {
  * @param {Call} c @param {import('../wire/route.js').Route} m @param {number} now
  */
 export async function routeCame(c, m, now) {
-  const { line, asking } = c;
+  const { asking } = c;
   if (m.found !== FOUND.device || !m.record) {
     if (asking.found || c.state !== STATE.resolving) return;
-    const most = m.found === FOUND.nobody ? ROUTE_TRIES - 1 : ROUTE_TRIES;
-    if (asking.tries >= most) await c.end('not_there', null, now);
-    else asking.due = now + ROUTE_PAUSE;
+    const most = m.found === FOUND.unsure ? ROUTE_TRIES : ROUTE_TRIES - 1;
+    if (asking.tries < most) asking.due = now + ROUTE_PAUSE;
+    else await nobody(c, m, now);
     return;
   }
+  const reach = await readRecord(c, m.record, now, isFresh);
+  if (reach) await ring(c, reach, now);
+}
+
+/**
+ * Takes it that the other is not there. If their home keeps offers while they are away, it gets one.
+ * @param {Call} c @param {import('../wire/route.js').Route} m @param {number} now
+ */
+async function nobody(c, m, now) {
+  const away = m.found === FOUND.away && m.record;
+  const reach = away ? await readRecord(c, away, now, isAway) : null;
+  if (reach) await ring(c, reach, now, true);
+  if (c.paths.length === 0) await c.end('not_there', null, now);
+}
+
+/**
+ * A reach record of the other's that is good; null: it is not.
+ * @param {Call} c @param {Bytes} record @param {number} now @param {typeof isFresh} isGood
+ */
+async function readRecord(c, record, now, isGood) {
+  const { line } = c;
   let reach;
   try {
-    reach = await parseReach(m.record);
+    reach = await parseReach(record);
   } catch (error) {
     line.refuse(error);
-    return;
+    return null;
   }
   const theirs = (await fingerprintOf(reach.identity)) === c.target
     && (c.other === null || equal(c.other, reach.identity));
-  if (theirs && isFresh(reach, line.unix(now))) await ring(c, reach, now);
-  else line.refuse(new SignallingError('record'));
+  if (theirs && isGood(reach, line.unix(now))) return reach;
+  line.refuse(new SignallingError('record'));
+  return null;
 }
 
 /**
  * Offers the call to one device.
  * @param {Call} c @param {import('../wire/reach.js').Reach} r @param {number} now
+ * @param {boolean} [away] it is not there, as far as is known
  */
-async function ring(c, r, now) {
+async function ring(c, r, now, away = false) {
   const { line } = c;
   const device = await deviceOf(r.stayKey);
   if (c.paths.some((p) => p.device === device)) return; // a newer record says nothing that a forward needs
@@ -128,6 +151,7 @@ async function ring(c, r, now) {
   if (c.state === STATE.resolving) c.enter(STATE.offering, now);
   const p = new Path(c, made.path, made.channel);
   p.device = device;
+  p.away = away;
   p.offer = made.sealed;
   c.paths.push(p);
   await p.forward(now);
@@ -148,7 +172,8 @@ export async function tickCaller(c, now) {
   if (c.state > STATE.ringing) return 0;
   const ends = endsAt(c);
   if (ends === 0 || now < ends) return soonest(next, ends);
-  await c.end(asking.reached === 0 ? 'unreachable' : 'no_answer', { type: 'cancel' }, now);
+  const unreached = c.paths.every(({ away }) => away) ? 'not_there' : 'unreachable';
+  await c.end(asking.reached === 0 ? unreached : 'no_answer', { type: 'cancel' }, now);
   return 0;
 }
 
@@ -178,14 +203,16 @@ export async function pathReady(c, p, now) {
 export async function deviceLost(c, now) {
   if (c.state > STATE.ringing) return;
   /** @type {import('./effects.js').Outcome} */ let outcome = 'unreachable';
-  let busy = false;
+  let [busy, kept] = [false, false];
   for (const p of c.paths) {
     if (p.state === PATH.closing || p.state === PATH.gone) busy = true;
     else if (p.state !== PATH.dead) return;
+    else if (p.code === CODE.kept) kept = true;
+    else if (p.away) outcome = 'not_there';
     else if (p.code === CODE.tooMany) outcome = 'too_many';
     else if (p.code === CODE.stale) outcome = 'wrong_clock';
   }
-  await c.end(busy ? 'busy' : outcome, null, now);
+  await c.end(busy ? 'busy' : kept ? 'away' : outcome, null, now);
 }
 
 /**

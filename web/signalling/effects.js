@@ -23,26 +23,29 @@
 /**
  * How a call ended: hung_up by the other, hung_up_here by us. Of our calls: cancelled by us before it was
  * answered, no_answer, declined (of either), busy: they talk with somebody, not_there: nobody of that
- * fingerprint takes calls, unreachable: no way to any device of theirs, too_many: a relay on the way has a
- * limit, wrong_clock: relays refuse our times. Of their calls: missed, not answered or cancelled; elsewhere,
- * answered on another device of ours. failed: nothing came from the other for too long; transferred: it goes
- * on between others, or with another.
+ * fingerprint takes calls, away: likewise, but the other will learn that we called, unreachable: no way to
+ * any device of theirs, too_many: a relay on the way has a limit, wrong_clock: relays refuse our times. Of
+ * their calls: missed, not answered or cancelled; elsewhere, answered on another device of ours. failed:
+ * nothing came from the other for too long; transferred: it goes on between others, or with another.
  * @typedef {'hung_up' | 'hung_up_here' | 'cancelled' | 'no_answer' | 'declined' | 'busy' | 'not_there' |
- *   'unreachable' | 'too_many' | 'wrong_clock' | 'missed' | 'elsewhere' | 'failed' | 'transferred'} Outcome
+ *   'unreachable' | 'too_many' | 'wrong_clock' | 'away' | 'missed' | 'elsewhere' | 'failed' | 'transferred'}
+ *   Outcome
  */
 
 /**
- * send: an urgent message, to our relay. media: whether media frames of the call may go to the relay from
- * now on; at most one call has them. keyCame: a sender key of the other's; keyReceived: the other has ours
- * with that number; keysWanted: the other lacks ours. incoming: a contact calls. rings: our call rings at
- * the other's. up: a call is up. ended: a call is over, once for every call that had a number. missed: a
- * contact called while we did not want to be disturbed, or talked. stranger: somebody called who may not
- * ring; nothing was said to it; more: other such calls since the last one, which are not told of one by one.
- * held: who holds. muted: whether the other's microphone is closed. silent: nothing comes from the other,
- * and another way is looked for; or it is back. consentAsked: the other wants to have somebody whom it talks
- * with call us: say consent. transferAsked: the other wants us to go on with somebody who agreed: say
- * acceptTransfer. transferOver: what became of a transfer; if done, both its calls end. refused: something
- * that came was not what an honest end sends, or came before.
+ * send: an urgent message, to our relay. media: whether media frames of the call may go to the relay from now
+ * on; at most one call has them. keyCame: a sender key of the other's; keyReceived: the other has ours with
+ * that number; keysWanted: the other lacks ours. incoming: a contact calls. rings: our call rings at the
+ * other's. up: a call is up. ended: a call is over, once for every call that had a number. missed: a contact
+ * called while we did not want to be disturbed, or talked, or were away. stranger: somebody called who may
+ * not ring; nothing was said to it; more: other such calls since the last one, which are not told of one by
+ * one. at: ms since 1970; of a call that was kept while we were away when it was made, by the caller's clock.
+ * keptOver: all was told that was kept for that device of ours, of a stay before. held: who holds. muted:
+ * whether the other's microphone is closed. silent: nothing comes from the other, and another way is looked
+ * for; or it is back. consentAsked: the other wants to have somebody whom it talks with call us: say consent.
+ * transferAsked: the other wants us to go on with somebody who agreed: say acceptTransfer. transferOver: what
+ * became of a transfer; if done, both its calls end. refused: something that came was not what an honest end
+ * sends, or came before.
  *
  * @typedef {{type: 'send', kind: number, body: Bytes}
  *   | {type: 'media', call: number, path: string, on: boolean}
@@ -56,6 +59,7 @@
  *   | {type: 'missed', person: Bytes, fingerprint: string, name: string, at: number}
  *   | {type: 'stranger', person: Bytes, fingerprint: string, name: string, at: number, more: number}
  *   | {type: 'clock', at: number}
+ *   | {type: 'keptOver', device: string}
  *   | {type: 'held', call: number, byUs: boolean, byTheirs: boolean}
  *   | {type: 'muted', call: number, muted: boolean}
  *   | {type: 'silent', call: number, silent: boolean}

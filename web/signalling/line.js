@@ -4,7 +4,8 @@
  *
  *     user: dial, answer, hangUp, hold, mute, transfer ...
  *          |
- *          v     routeCame, stateCame, offerCame, messageCame, endCame <── urgent messages 17, 21, 19, 20, 22
+ *          v     routeCame, stateCame, offerCame, messageCame, endCame, keptCame <── urgent messages 17, 21, 19,
+ *          |                                                                         20, 22, 25
  *       [Line] <── sessionFresh, sessionLost: of the session by which all that goes to the relay
  *          |   <── mediaHeard, mediaSent: of a call's path
  *          |   <── tick: when the time has come that it returned last
@@ -26,6 +27,7 @@
 
 import { SignallingError } from './errors.js';
 import { STATE } from './call.js';
+import { KeptCalls } from './kept.js';
 import { PATH } from './path.js';
 import { SeenOffers } from './seen.js';
 import { offerCame } from './called.js';
@@ -54,6 +56,7 @@ import { CALL_MEDIA } from '../wire/urgent.js';
  * @property {string} name what we call ourselves, in entries; may be empty
  * @property {(fingerprint: string) => boolean} [known] who may ring; absent: nobody
  * @property {{key: StayKey, device: string} | null} [stay] of our reach records; absent: we take no calls
+ * @property {import('./kept.js').EarlierStay[]} [earlier] devices of ours before, for which calls may be kept
  * @property {(now: number) => number} [unix] ms since 1970 of a time; absent: times are that
  */
 
@@ -62,6 +65,7 @@ export class Line {
   /** Our relay's key. @type {Bytes | null} */ relay = null;
   /** Whether there is a session. */ up = false;
   disturb = true; // contacts may ring
+  keeps = false; // our reach records have calls kept while we are away
 
   last = 0;
   /** Those that are not over, oldest first. @type {Call[]} */ calls = [];
@@ -81,6 +85,7 @@ export class Line {
   /** A Line without a session: say sessionFresh. @param {LineConfig} config */
   constructor(config) {
     this.config = config;
+    this.kept = new KeptCalls(this, config.earlier ?? []);
   }
 
   /**
@@ -136,6 +141,7 @@ export class Line {
     this.again = true;
     for (const c of [...this.calls]) await c.sessionFresh(now);
     for (const p of [...this.closing]) await p.sayLastAgain(now);
+    this.kept.sessionFresh();
     await this.direct(now);
   }
 
@@ -168,6 +174,11 @@ export class Line {
    */
   async endCame(m, now) {
     await this.paths.get(m.path)?.endCame(m, now);
+  }
+
+  /** Takes urgent message 25. @param {import('../wire/kept.js').KeptCall} m @param {number} now */
+  keptCame(m, now) {
+    return this.kept.came(m, now);
   }
 
   /** Takes urgent message 20. @param {import('../wire/call.js').Message} m @param {number} now */

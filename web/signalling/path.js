@@ -38,6 +38,8 @@ const LINGER_SILENT = 5000; // ... of one that has to be found again first
 const REMEMBERED = 30_000;
 const MAX_LATE = 5; // times that the last word is said again
 const MAX_CLOSING = 64; // paths of calls that are over
+/** What relays say once and for all. @type {readonly number[]} */
+const FINAL = [CODE.tooMany, CODE.kept];
 
 export class Path {
   generation = 0; // the highest that we know of
@@ -45,6 +47,7 @@ export class Path {
   bound = false; // our relay knows the path, or is told: media may go
 
   device = ''; // the caller's
+  away = false; // the caller's: the device is not there, as far as is known, and its home keeps the offer
   /** Sealed; null once it was answered. @type {Bytes | null} */ offer = null;
 
   state = 0;
@@ -156,6 +159,7 @@ export class Path {
     } else if (code === CODE.setUp) {
       this.state = PATH.ready;
       this.tries = 0;
+      this.away = false;
       this.stands = generation;
       this.bound = true;
       this.due = now + ASK_AGAIN * 2 ** this.again;
@@ -200,7 +204,7 @@ export class Path {
     } else if (!call.caller) {
       await this.wait(now);
       pathEnded(call, now);
-    } else if (this.code === CODE.tooMany || this.tries >= FORWARD_TRIES) {
+    } else if (this.away || FINAL.includes(this.code) || this.tries >= FORWARD_TRIES) {
       this.state = PATH.dead;
       await deviceLost(call, now);
     } else {
@@ -216,7 +220,7 @@ export class Path {
     if (this.state === PATH.ready && this.heard === 0 && this.again < MAX_ASK_AGAIN) {
       return this.#tickUnheard(now);
     }
-    if (this.state !== PATH.asked && this.state !== PATH.broken) return 0;
+    if (this.away || (this.state !== PATH.asked && this.state !== PATH.broken)) return 0;
     if (now < this.due) return this.due;
     if (this.state === PATH.asked && this.tries >= FORWARD_TRIES) {
       this.state = PATH.dead;

@@ -10,12 +10,13 @@ import { Identity } from '../identity/identity.js';
 import { sealOffer } from '../e2ee/offer.js';
 import { Secret } from '../e2ee/secret.js';
 import { StayKey } from '../e2ee/stay-key.js';
-import { toUtf8 } from '../wire/bytes.js';
+import { equal, toUtf8 } from '../wire/bytes.js';
 import * as wire from '../wire/call.js';
 import { callIdOf, callRoom } from '../wire/call-id.js';
 import { PATH_SEED_SIZE, PathKey, pathIdOf } from '../wire/call-path.js';
 import { buildCall } from '../wire/entry.js';
-import { deviceOf, signReach } from '../wire/reach.js';
+import { appendKeptCall, parseKeptCall, parseKeptWanted } from '../wire/kept.js';
+import { MAX_REACH, deviceOf, signReach } from '../wire/reach.js';
 import { FOUND, parseRouteWanted } from '../wire/route.js';
 import * as urgent from '../wire/urgent.js';
 import { Line } from './line.js';
@@ -48,7 +49,9 @@ class Person {
   away = false; // nobody finds it
   offline = false; // it has no session
   refusal = 0; // what its relay answers all its forwards, if not 0
+  gone = 0; // when it gave its last record; 0: it still does
   talks = false; // it sends media whenever it may
+  offers = null; // that its relay keeps for it while it is not there: [{key, offer}]; null: none
   to = null; // the newest media effect
   sent = 0; // media frames
   heard = 0;
@@ -57,9 +60,10 @@ class Person {
   sends = {}; // how many urgent messages, by kind
   due = 0; // when the line is ticked
 
-  constructor(w, name, id, stay, relay) {
+  constructor(w, name, id, stay, relay, more) {
     Object.assign(this, { w, name, id, stay, relay });
-    this.line = new Line({ identity: id, name, stay, known: (fingerprint) => this.known.has(fingerprint) });
+    const known = (fingerprint) => this.known.has(fingerprint);
+    this.line = new Line({ identity: id, name, stay, known, ...more });
   }
 
   /** Does something with the line, and what follows. */
@@ -136,6 +140,7 @@ class Person {
     if (this.offline) return;
     switch (kind) {
       case urgent.ROUTE_WANTED: return this.#route(parseRouteWanted(body));
+      case urgent.KEPT_WANTED: return parseKeptWanted(body).forEach((device) => this.#kept(device));
       case urgent.CALL_FORWARD: return this.#forward(wire.parseForward(body));
       case urgent.CALL_MESSAGE: {
         const m = wire.parseMessage(body);
@@ -168,9 +173,11 @@ class Person {
   async #route(target) {
     const { w } = this;
     const there = w.people.filter((q) => q.id.fingerprint === target && !q.away && !q.offline);
+    const kept = w.people.find((q) => q.id.fingerprint === target && q.offers !== null);
     if (there.length === 0) {
       const none = { target, found: FOUND.nobody, index: 0, of: 0, chain: [], record: null };
-      this.tell((line, now) => line.routeCame(none, now));
+      const away = kept && { found: FOUND.away, of: 1, chain: [wire.NO_RELAY], record: await kept.record() };
+      this.tell((line, now) => line.routeCame({ ...none, ...away }, now));
     }
     for (const [index, q] of there.entries()) {
       const record = await q.record();
@@ -184,7 +191,7 @@ class Person {
     const { now } = this.w;
     return signReach(this.id, {
       stayKey: this.stay.key.publicKey, homeRelay: this.relay, sequence: BigInt(now),
-      expiry: BigInt(Math.floor(now / 1000) + 300), ...more,
+      expiry: BigInt(Math.floor((this.gone || now) / 1000) + MAX_REACH), keep: this.offers !== null, ...more,
     });
   }
 
@@ -197,6 +204,11 @@ class Person {
     const q = w.people.find((q) => q.stay.device === m.device && !q.offline && !q.away);
     const r = w.routes.get(path);
     if (this.refusal) return answer(this.refusal);
+    const kept = w.people.find((q) => q.stay.device === m.device && q.offers !== null);
+    if (!q && kept) {
+      if (!kept.offers.some(({ key }) => equal(key, m.key))) kept.offers.push(m);
+      return answer(wire.CODE.kept);
+    }
     if (!q) return answer(wire.CODE.notThere);
     if (r && m.generation <= r.generation) return answer(wire.CODE.stale);
     const route = new Route(m.generation, this, q);
@@ -208,10 +220,30 @@ class Person {
     return answer(wire.CODE.setUp);
   }
 
+  /** Tells what is kept for a device of its, and forgets it. */
+  #kept(device) {
+    const q = this.w.people.find((q) => q.stay.device === device && q.id.fingerprint === this.id.fingerprint);
+    const offers = q?.offers?.splice(0) ?? [];
+    const none = { device, of: 0, index: 0, key: null, offer: null };
+    const all = offers.map(({ key, offer }, index) => ({ device, of: offers.length, index, key, offer }));
+    for (const m of all.length > 0 ? all : [none]) {
+      const came = parseKeptCall(appendKeptCall(m));
+      this.tell((line, now) => line.keptCame(came, now));
+    }
+    if (q && q !== this) q.offers = null;
+  }
+
+  /** Its page is closed. */
+  leave() {
+    this.gone = this.w.now;
+    this.offline = true;
+  }
+
   /** Gets a new session. */
   async fresh() {
     this.session++;
     this.offline = false;
+    this.gone = 0;
     await this.do((line, now) => line.sessionFresh(this.relay, now));
   }
 
@@ -305,12 +337,12 @@ export class World {
     return w;
   }
 
-  /** Adds somebody, or one more device. */
-  async add(name) {
+  /** Adds somebody, or one more device. @param {string} name @param {object} [more] of the line's config */
+  async add(name, more = {}) {
     const key = await StayKey.create();
     const stay = { key, device: await deviceOf(key.publicKey) };
     const relay = (await testIdentity(`relay of ${name}`)).publicKey;
-    const p = new Person(this, name, await testIdentity(name), stay, relay);
+    const p = new Person(this, name, await testIdentity(name), stay, relay, more);
     this.people.push(p);
     await p.do((line, now) => line.sessionFresh(relay, now));
     return p;
