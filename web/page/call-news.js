@@ -9,7 +9,7 @@ import { fill, h, keepFocus, makeButton } from './dom.js';
 import { fingerprintBlock } from './fingerprint.js';
 import { icon, iconButton } from './icons.js';
 import { identicon } from './identicon.js';
-import { ago } from '../words/formats.js';
+import { when } from '../words/formats.js';
 import { say } from '../words/say.js';
 
 /**
@@ -42,7 +42,11 @@ export class NewsList {
 
   /** @param {Call} news */
   add(news) {
-    return this.#change((list) => [news, ...list.filter((one) => !same(one, news))]);
+    return this.#change((list) => {
+      const before = list.find((one) => same(one, news));
+      if (before && before.at > news.at) return list; // a call that was kept is told late
+      return [news, ...list.filter((one) => one !== before)];
+    });
   }
 
   /** It was looked at. @param {Call} news */
@@ -96,8 +100,8 @@ export class NewsView {
   /** @param {readonly Call[]} list @param {string} word about the line, '' for none */
   show(list, word) {
     const now = Date.now();
-    const shown = JSON.stringify([list.map((one) => [one, this.#actions.nameOf(one), ago(one.at, now)]), word,
-      [...this.#open]]);
+    const lines = list.map((one) => [one, this.#actions.nameOf(one), when(one.at, now)]);
+    const shown = JSON.stringify([lines, word, [...this.#open]]);
     if (shown === this.#shown) return; // or screen readers would say it again
     this.#shown = shown;
     this.element.hidden = list.length === 0 && word === '';
@@ -142,7 +146,7 @@ export class NewsView {
 
 /** What happened, and when. @param {string} text @param {Call} news */
 function said(text, { at }) {
-  return h('div', {}, h('p', {}, text), h('p', { class: 'hint' }, ago(at, Date.now())));
+  return h('div', {}, h('p', {}, text), h('p', { class: 'hint' }, when(at, Date.now())));
 }
 
 /** News and where they are shown: at the door, and the newest in the room or call that one is in. */

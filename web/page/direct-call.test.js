@@ -44,7 +44,7 @@ test('a call goes through its phases, and what ended it stays', () => {
 test('whatever a call comes to is said in plain words, in every language', async () => {
   const reasons = [
     'hung_up', 'hung_up_here', 'cancelled', 'no_answer', 'declined', 'busy', 'not_there', 'unreachable',
-    'too_many', 'wrong_clock', 'missed', 'elsewhere', 'failed', 'transferred',
+    'too_many', 'wrong_clock', 'away', 'missed', 'elsewhere', 'failed', 'transferred',
   ];
   const codes = ['self', 'already', 'talking', 'rate', 'tab', 'identity', 'relay_key'];
   for (const code of languages) {
@@ -132,6 +132,7 @@ test('of who called one line each is kept, a few, and nothing that cannot be rig
   for (let i = 0; i < 30; i++) void news.add(call(i));
   await news.add({ ...call(29), at: 40 });
   await news.add({ ...call(29, 'stranger'), at: 41 });
+  await news.add({ ...call(29), at: 7 }); // that was kept, and is told late
   assert.deepEqual(news.list.slice(0, 3).map(({ kind, at }) => [kind, at]),
     [['stranger', 41], ['missed', 40], ['missed', 28]]);
   assert.equal(news.list.length, 20);

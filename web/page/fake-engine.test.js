@@ -75,7 +75,7 @@ export class FakeLine {
     return call;
   }
 }
-for (const name of ['open', 'setTakesCalls', 'setDoNotDisturb', 'contactsChanged', 'watched', 'close', 'terminate']) {
+for (const name of ['open', 'setTakesCalls', 'setDoNotDisturb', 'setKeepMissed', 'contactsChanged', 'watched', 'close', 'terminate']) {
   FakeLine.prototype[name] = function ask(...args) {
     this.asked.push([name, ...args]);
   };
@@ -356,8 +356,16 @@ function callScenes() {
     'calls-disturb': { ...takes, prefs: { takeCalls: true, doNotDisturb: true }, line: [up] },
     'calls-news': { ...takes, prefs: { takeCalls: true, 'calls:': missed, 'rooms:': rooms.slice(0, 1) }, line: [up],
       click: ['[data-news=stranger] .link'], look: '.call-news' },
+    'calls-kept': {
+      ...takes, line: [up, { type: 'missed', ...who('ben', 'Ben'), at: Date.now() - 24.5 * 3600e3 }],
+      look: '.call-news',
+    },
     'calls-settings': { ...takes, click: ['[data-icon=settings]', '#setting-takeCalls-hint'], line: [up],
       look: '[data-part=calls]' },
+    'calls-settings-keep': {
+      ...takes, prefs: { takeCalls: true, keepMissed: true }, line: [up],
+      click: ['[data-icon=settings]', '#setting-keepMissed-hint'], look: '[data-part=calls]',
+    },
     'calls-settings-off': {
       click: ['[data-icon=settings]', '#setting-takeCalls-hint'], look: '[data-part=calls]',
     },
@@ -368,6 +376,7 @@ function callScenes() {
     'call-busy': end('busy'),
     'call-declined': end('declined'),
     'call-not-there': end('not_there'),
+    'call-away': end('away'),
     'call-self': end('error', { error: { code: 'self', text: '' } }),
     'call-hung-up': { ...calling, line: [...talking, ['o1', phase('ended', 'hung_up'), state('ended')]] },
     'call-from-room': {

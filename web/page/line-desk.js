@@ -68,8 +68,10 @@ export class LineDesk {
     this.#options.changed();
     if (this.#takes) await this.open().catch((error) => this.#host.bars.error(error));
     if (!this.line) return;
+    const { prefs } = this.#host.world;
+    this.line.setKeepMissed(prefs.get('keepMissed'));
     this.line.setTakesCalls(this.#takes);
-    this.line.setDoNotDisturb(this.#host.world.prefs.get('doNotDisturb'));
+    this.line.setDoNotDisturb(prefs.get('doNotDisturb'));
     if (!this.#takes) this.callEnded();
   }
 
@@ -92,7 +94,7 @@ export class LineDesk {
     this.line = line;
     line.open({
       script: fileUrl('line'), connectUrl, name: prefs.get('name'), prepared: this.#host.relay().prepared,
-      takesCalls: this.#takes, doNotDisturb: prefs.get('doNotDisturb'),
+      takesCalls: this.#takes, doNotDisturb: prefs.get('doNotDisturb'), keepMissed: prefs.get('keepMissed'),
     });
     line.watched(!document.hidden);
     return line;

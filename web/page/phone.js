@@ -101,6 +101,12 @@ export class Phone {
     this.settingsChanged();
   }
 
+  /** @param {boolean} on the relay keeps calls that come while nobody is here */
+  setKeepMissed(on) {
+    this.#host.world.prefs.set('keepMissed', on);
+    this.settingsChanged();
+  }
+
   /** Here, or in another tab. */
   settingsChanged() {
     if (this.#board) this.#board.settingsChanged();

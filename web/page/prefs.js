@@ -25,6 +25,7 @@ const defaults = {
   theme: /** @type {'system' | 'light' | 'dark'} */ ('system'),
   takeCalls: false, // who is remembered may call this browser
   doNotDisturb: false, // nobody rings
+  keepMissed: false, // the relay keeps calls that come while nobody is here
   language: '', // as words/say.js has it, '' is the browser's
 };
 

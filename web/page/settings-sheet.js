@@ -65,7 +65,7 @@ function select(id, label, choices, value, choose) {
 }
 
 /**
- * @param {'noise' | 'sounds' | 'takeCalls' | 'doNotDisturb'} name @param {boolean} on
+ * @param {'noise' | 'sounds' | 'takeCalls' | 'keepMissed' | 'doNotDisturb'} name @param {boolean} on
  * @param {(on: boolean) => void} turn
  */
 function toggle(name, on, turn) {
@@ -150,13 +150,14 @@ function callsPart(phone, prefs) {
     setText(word, text);
   };
   phone.onword(phone.word);
+  const keep = toggle('keepMissed', prefs.get('keepMissed'), (on) => phone.setKeepMissed(on));
   const disturb = toggle('doNotDisturb', prefs.get('doNotDisturb'), (on) => phone.setDoNotDisturb(on));
   const takes = toggle('takeCalls', prefs.get('takeCalls'), (on) => {
-    disturb.hidden = !on;
+    keep.hidden = disturb.hidden = !on;
     phone.setTakesCalls(on);
   });
-  disturb.hidden = !prefs.get('takeCalls');
-  return part('calls', say('settings.calls'), takes, word, disturb);
+  keep.hidden = disturb.hidden = !prefs.get('takeCalls');
+  return part('calls', say('settings.calls'), takes, word, keep, disturb);
 }
 
 /** What is at the door only: in a call the connection line tells it. */

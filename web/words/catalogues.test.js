@@ -5,7 +5,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import { test } from 'node:test';
 
 import * as english from './en.js';
-import { ago, measure, percent } from './formats.js';
+import { ago, measure, percent, when } from './formats.js';
 import { choose, directionOf, languages, list, number, say, speak } from './say.js';
 
 const catalogues = (await readdir(new URL('.', import.meta.url)))
@@ -133,6 +133,21 @@ test('numbers and times are told in words', () => {
   const minute = 60_000;
   assert.deepEqual([0, 1, 59, 60, 47 * 60, 72 * 60].map((n) => ago(0, n * minute)),
     ['just now', '1 minute ago', '59 minutes ago', '1 hour ago', '47 hours ago', '3 days ago']);
+  const at = (...time) => new Date(2026, 10, ...time).getTime();
+  const now = at(30, 21, 0);
+  for (const [time, said] of /** @type {[number, RegExp][]} */ ([
+    [at(30, 20, 59), /^1 minute ago$/], [at(30, 8, 5), /^8:05\sAM$/],
+    [at(29, 23, 59), /^Sunday\b.* 11:59\sPM$/], [at(26, 7, 30), /^Thursday\b.* 7:30\sAM$/],
+    [at(2, 7, 30), /^November 2\b.* 7:30\sAM$/],
+  ])) assert.match(when(time, now), said);
+  assert.equal(when(at(30, 0, 50), at(30, 1, 10)), '20 minutes ago');
+  assert.equal(when(at(29, 23, 50), at(30, 0, 10)), '20 minutes ago');
+  assert.equal(when(now + 60_000, now), 'just now', "the caller's clock is ahead");
+  for (const code of languages) {
+    speak(code);
+    const day = new Intl.DateTimeFormat(code, { weekday: 'long' }).format(at(29, 12));
+    assert.ok(when(at(29, 20, 0), now).includes(day), `${code}: ${when(at(29, 20, 0), now)}`);
+  }
 });
 
 test('the language is the first that the browser wants and that there is', () => {

@@ -2,6 +2,8 @@
 
 import { say, spoken } from './say.js';
 
+const HOUR = 3_600_000; // ms
+
 /** @param {number} share from 0 to 1 @param {number} [digits] after the point */
 export function percent(share, digits = 0) {
   return new Intl.NumberFormat(spoken(), {
@@ -28,6 +30,19 @@ export function clockTime(at) {
 export function month(at, now) {
   const year = new Date(at).getFullYear() === new Date(now).getFullYear() ? undefined : 'numeric';
   return new Intl.DateTimeFormat(spoken(), { month: 'long', year }).format(at);
+}
+
+/**
+ * When something was: within an hour how long ago, else the time, with the day if that is not today.
+ * @param {number} at @param {number} now both ms since 1970
+ */
+export function when(at, now) {
+  if (now - at < HOUR) return ago(at, now);
+  const [then, today] = [new Date(at), new Date(now)];
+  if (then.toDateString() === today.toDateString()) return clockTime(at);
+  const day = now - at < 6 * 24 * HOUR ? { weekday: /** @type {const} */ ('long') }
+    : { day: /** @type {const} */ ('numeric'), month: /** @type {const} */ ('long') };
+  return new Intl.DateTimeFormat(spoken(), { ...day, hour: 'numeric', minute: '2-digit' }).format(at);
 }
 
 /** A time in the past, in words. @param {number} then @param {number} now both ms since 1970 */
