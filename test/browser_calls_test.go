@@ -59,6 +59,55 @@ func TestPageCalls(t *testing.T) {
 	bob.callsWithProgram(ann, u.relays[0].addr, u.relays[1].page+"#"+own)
 }
 
+// TestPageMissedCalls: somebody has missed calls kept and closes the page; who calls is told that they are
+// not here, and when they open the page again, it says who called.
+func TestPageMissedCalls(t *testing.T) {
+	u := federate(t, 2, chain(2), "delay=20ms")
+	ann, bob := openPage(t, u.relays[0].page, look{}), openPage(t, u.relays[1].page, look{})
+	own := bob.takesCalls()
+	ann.meets(own)
+	bob.meets(ann.takesCalls())
+	bob.click("[data-icon=settings]")
+	bob.click("#setting-keepMissed")
+	bob.eval(stayStored, nil)
+	bob.do(chromedp.Navigate(u.relays[1].page)) // from its beginning, the next stay has them kept
+	bob.shows(".line-word", "Reachable")
+	bob.do(chromedp.Navigate("about:blank"))
+
+	ann.calls()
+	ann.until("the call is over", "document.querySelector('[data-ended]')", time.Minute)
+	for range 3 { // the relay may not know yet that the page is gone: then nobody answers
+		var outcome string
+		ann.eval("document.querySelector('[data-ended]').dataset.ended", &outcome)
+		if outcome == "away" {
+			break
+		}
+		ann.click("[data-ended] .primary")
+		ann.until("the call begins", "!document.querySelector('[data-ended]')", soon)
+		ann.until("the call is over", "document.querySelector('[data-ended]')", time.Minute)
+	}
+	ann.shows("[data-ended=away]", "Friend is not here")
+
+	bob.do(chromedp.Navigate(u.relays[1].page))
+	bob.shows("[data-news=missed]", "Friend called")
+	bob.until("nothing rings", "!document.querySelector('.call-over')", soon)
+}
+
+// stayStored waits until the browser has stored the key of a stay.
+const stayStored = `new Promise((resolve) => {
+	const ask = () => {
+		indexedDB.open('wzp').onsuccess = ({ target: { result: db } }) => {
+			const stays = db.transaction('settings').objectStore('settings').get('stays');
+			stays.onsuccess = ({ target: { result } }) => {
+				db.close();
+				if (result?.length > 0) resolve();
+				else setTimeout(ask, 100);
+			};
+		};
+	};
+	ask();
+})`
+
 // takesCalls has a page take calls, and returns the contact link's part that says who it is.
 func (p *page) takesCalls() (contact string) {
 	p.t.Helper()
