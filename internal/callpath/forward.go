@@ -93,11 +93,11 @@ func (t *Table) route(from Leg, p *path, id wire.PathID, f *wire.CallForward, no
 		t.refuse(from, id, f.Generation, code)
 		return
 	}
-	if to != (Leg{}) && !t.makeRoom(t.clients[to.Session], from, at) {
+	if offer && !t.makeRoom(to, from, at) {
 		t.refuse(from, id, f.Generation, wire.CallTooMany)
 		return
 	}
-	if p == nil || t.find(id) == nil { // it may have made way for itself
+	if p == nil {
 		if p = t.add(id, from, f, at); p == nil {
 			t.refuse(from, id, f.Generation, wire.CallTooMany)
 			return

@@ -220,32 +220,6 @@ func TestFailedMayComeAgain(t *testing.T) {
 	}
 }
 
-// TestFloodOfOffers: who is called by a crowd from one place is reached by others, and keeps the call that
-// goes on.
-func TestFloodOfOffers(t *testing.T) {
-	net := newNetwork(t, 3, "AB CB")
-	good, victim, _, id := net.call(0, 1)
-	good.says(wire.UrgentCallMessage, &wire.CallMessage{Path: id, Body: []byte("hello")})
-	net.run(time.Second)
-	c, b := net.nodes[2], net.nodes[1]
-	for i := range 50 { // C makes callers up
-		f := net.newForward(seedOf(i), 1, victim.who.Fingerprint())
-		f.Source = c.id
-		b.receive(PeerLeg(c.id), wire.UrgentSessionForward, wire.Append(nil, f))
-	}
-	net.run(time.Second)
-	if n := len(victim.offers); n != maxOwn {
-		t.Errorf("%d offers", n)
-	}
-	other := net.nodes[0].client(7, 77)
-	other.forward(seedOf(1000), 1, victim.who.Fingerprint())
-	net.run(time.Second)
-	if other.codes() != "1 set up" {
-		t.Errorf("another caller was told %q", other.codes())
-	}
-	net.connected(good, victim, id, "AB")
-}
-
 // TestMillionForwards: a peer sends a million forwards in 100 s, each of another path. The table stays small,
 // the peer is refused, and callers of others are served as before.
 func TestMillionForwards(t *testing.T) {

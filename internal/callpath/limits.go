@@ -10,7 +10,9 @@ import (
 )
 
 const (
-	maxOwn     = 16 // paths of an identity's sessions here, that it brought or that it is called by
+	maxOwn     = 16 // paths that an identity brought here
+	maxOffers  = 16 // paths by which a session is called and on which it has not spoken
+	maxSpoken  = 64 // and on which it has
 	maxToOne   = 8  // of which to one that is called: a path for each device
 	maxWaiting = 4  // legs of an identity that wait
 
@@ -271,24 +273,44 @@ func (t *Table) leave(l Leg, p *path) {
 	c.paths = slices.DeleteFunc(c.paths, func(o *path) bool { return o == p })
 }
 
-// makeRoom sees to it that a session that is called has a place for a path: whoever brings it most, of those
-// over which nothing went yet, gives way.
-func (t *Table) makeRoom(c *client, from Leg, at time.Duration) bool {
-	if len(c.paths) < maxOwn {
-		return true
+// makeRoom sees to it that a session that is called has a place for an offer. Of the paths on which it has
+// not spoken, which alone count, the oldest of whoever brings most makes way, be it who brings this one: so
+// anybody gets a place, whatever others do, and nobody learns from places whether the session is in a call.
+func (t *Table) makeRoom(to, from Leg, at time.Duration) bool {
+	groups, members := make(map[holder]int), make(map[holder]int)
+	count := func(group, member holder) {
+		groups[group]++
+		members[member]++
 	}
-	by := make(map[holder]int)
-	for _, p := range c.paths {
-		by[p.holder.Parent().Key()]++
-	}
-	mine := by[t.holding(from)[0]]
-	for _, p := range c.paths {
-		if !p.spoken && by[p.holder.Parent().Key()] > mine+1 {
-			t.evict(p, at)
-			return true
+	var unspoken []*path // the oldest first
+	spoken := 0
+	for _, p := range t.clients[to.Session].paths {
+		switch {
+		case p.open.generation == 0 || p.open.legs[1] != to:
+		case p.spoken:
+			spoken++
+		default:
+			unspoken = append(unspoken, p)
+			count(p.group(), p.holder.Key())
 		}
 	}
-	return false
+	if spoken >= maxSpoken {
+		return false
+	}
+	if len(unspoken) < maxOffers {
+		return true
+	}
+	mine := t.holding(from)
+	count(mine[0], mine[1])
+	gives := unspoken[0]
+	for _, p := range unspoken {
+		group, most := groups[p.group()], groups[gives.group()]
+		if group > most || group == most && members[p.holder.Key()] > members[gives.holder.Key()] {
+			gives = p
+		}
+	}
+	t.evict(gives, at)
+	return true
 }
 
 // unwait has a leg wait no longer.

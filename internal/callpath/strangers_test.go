@@ -121,3 +121,108 @@ func TestStrangersTakeTurns(t *testing.T) {
 		t.Errorf("%d offers in the end", len(victim.offers))
 	}
 }
+
+// strangers has clients of a relay call somebody by eight paths each, as many as an identity may.
+func (n *node) strangers(number int, whom *end) (all []*end) {
+	for i := range number {
+		g := n.client(byte(100+i), uint64(100+i))
+		for j := range maxToOne {
+			g.forward(seedOf(100*i+j), 1, whom.who.Fingerprint())
+			n.net.run(50 * time.Millisecond)
+		}
+		all = append(all, g)
+	}
+	return all
+}
+
+// offered counts the paths by which a session is called and on which it has not spoken.
+func (e *end) offered() (n int) {
+	for _, p := range e.node.table.clients[e.session].paths {
+		if p.open.side(e.leg()) == 1 && !p.spoken {
+			n++
+		}
+	}
+	return n
+}
+
+// TestStrangersKeepNobodyOut: who is called by a crowd, which says things and sends media, is reached by
+// others, be it by the link by which the crowd comes or by another one; and keeps the calls that there are.
+func TestStrangersKeepNobodyOut(t *testing.T) {
+	for _, at := range []int{0, 2} {
+		net := newNetwork(t, 3, "AB CB")
+		good, victim, _, id := net.call(0, 1)
+		victim.message(id, "here")
+		crowd := net.nodes[2].strangers(4, victim)
+		net.run(time.Second)
+		for range 20 {
+			for _, g := range crowd {
+				for i := range g.states {
+					g.message(g.states[i].Path, "x")
+				}
+			}
+			for path, legs := range net.nodes[1].media {
+				net.nodes[1].table.Used(path, legs[0], net.now)
+			}
+			net.run(time.Second)
+		}
+		if n := victim.offered(); n != maxOffers {
+			t.Errorf("%d paths without an answer", n)
+		}
+		other := net.nodes[at].client(7, 77)
+		mine := other.forward(seedOf(1000), 1, victim.who.Fingerprint())
+		net.run(time.Second)
+		if other.codes() != "1 set up" || len(other.ends) != 0 || victim.offered() != maxOffers {
+			t.Errorf("another caller at %s was told %q and %q", net.nodes[at].name, other.codes(), other.reasons())
+		}
+		victim.message(mine, "ringing")
+		net.nodes[2].strangers(4, victim)
+		net.run(time.Second)
+		net.connected(other, victim, mine, []string{"AB", "", "CB"}[at])
+		net.connected(good, victim, id, "AB")
+	}
+}
+
+// TestCallMovesAmongStrangers: a call that is up moves to another way though strangers hold all places.
+func TestCallMovesAmongStrangers(t *testing.T) {
+	net := newNetwork(t, 3, "AB CB")
+	good, victim, seed, id := net.call(0, 1)
+	victim.message(id, "here")
+	good.message(id, "hello")
+	net.nodes[2].strangers(3, victim)
+	net.run(time.Second)
+	good.forward(seed, 2, victim.who.Fingerprint())
+	net.run(time.Second)
+	if good.codes() != "1 set up, 2 set up" {
+		t.Errorf("told %q", good.codes())
+	}
+	net.connected(good, victim, id, "AB")
+}
+
+// TestPlacesTellNothing: strangers get as many places at somebody who talks, and calls others, as at somebody
+// who does not.
+func TestPlacesTellNothing(t *testing.T) {
+	for _, talks := range []bool{false, true} {
+		net := newNetwork(t, 3, "AB CB")
+		victim := net.nodes[1].client(2, 22)
+		victim.available = true
+		if talks {
+			for i := range 3 {
+				o := net.nodes[0].client(byte(30+i), uint64(30+i))
+				o.available = true
+				id := o.forward(seedOf(5000+i), 1, victim.who.Fingerprint())
+				net.run(time.Second)
+				victim.message(id, "here")
+				victim.forward(seedOf(6000+i), 1, o.who.Fingerprint())
+			}
+			net.run(time.Second)
+		}
+		set, ended := 0, 0
+		for _, g := range net.nodes[2].strangers(3, victim) {
+			set += len(g.states)
+			ended += len(g.ends)
+		}
+		if set != 3*maxToOne || ended != 3*maxToOne-maxOffers || victim.offered() != maxOffers {
+			t.Errorf("talks %v: %d are set up, %d have ended, %d stand", talks, set, ended, victim.offered())
+		}
+	}
+}
