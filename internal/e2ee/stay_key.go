@@ -8,8 +8,8 @@ import (
 
 // StayKey is the X25519 key of a reach record: offers of calls are sealed to it (docs/protocol.md, section
 // 14.3). It is made for one stay and kept in memory only, unless its owner wants missed calls kept while it
-// is away: then Reveal is stored for a day. Once it is erased, nobody opens the offers that were made to it, nor
-// what was said by the keys in them. It never prints. One goroutine at a time may use it.
+// is away: then Reveal is stored for a day. Once it is erased, nobody opens the offers that were made to it,
+// nor what was said by the keys in them. It never prints. One goroutine at a time may use it.
 type StayKey struct {
 	redacted
 	public [32]byte

@@ -79,7 +79,8 @@ func (f *Federation) openLine(id presence.SessionID, to Line) *line {
 }
 
 // LineMessage takes an urgent message about a call of a client's session: a forward, message, end, the word
-// that its media is of a path, or that it wants what was kept for it. It waits for nothing; what is not taken comes again.
+// that its media is of a path, or that it wants what was kept for it. It waits for nothing; what is not taken
+// comes again.
 func (f *Federation) LineMessage(id presence.SessionID, to Line, kind wire.UrgentKind,
 	body []byte) (taken bool) {
 	switch kind {
