@@ -100,7 +100,7 @@ func (f *Federation) keptWanted(l *line, body []byte) {
 	var list []wire.KeptCall
 	f.mu.Lock()
 	for _, id := range m.Devices {
-		list = append(list, f.missed.box.Claim(who, id)...)
+		list = append(list, f.missed.box.Claim(uint64(l.id), who, id)...)
 	}
 	f.mu.Unlock()
 	for _, one := range list {

@@ -116,6 +116,7 @@ func (b *Box) Gone(session uint64, who identity.Fingerprint, id wire.DeviceID) {
 		return
 	}
 	d.session = 0
+	b.removeClaimed(d)
 	away := slices.DeleteFunc(slices.Clone(b.people[who]), func(o *device) bool { return o.session != 0 })
 	if len(away) > maxDevices {
 		b.remove(slices.MinFunc(away, func(a, b *device) int {
@@ -181,17 +182,17 @@ func (b *Box) Keep(f *wire.CallForward, by Holder, now time.Time) bool {
 	return true
 }
 
-// Claim returns what is kept for a device whose owner is here: one message for each offer, or one that says
-// that there is none. Nothing more is kept for a device that is away.
-func (b *Box) Claim(who identity.Fingerprint, id wire.DeviceID) (list []wire.KeptCall) {
+// Claim returns what is kept for a device whose owner is here by a session: one message for each offer, or
+// one that says that there is none. Nothing more is kept for a device that has another session or none: that
+// stay is over, whether we know it yet or not.
+func (b *Box) Claim(session uint64, who identity.Fingerprint, id wire.DeviceID) (list []wire.KeptCall) {
 	d := b.devices[deviceKey{who, id}]
-	if d != nil && d.session == 0 {
-		d.claimed = true
+	if d == nil {
+		return []wire.KeptCall{{Device: id}}
 	}
-	if d == nil || len(d.kept) == 0 {
-		if d != nil && d.claimed {
-			b.remove(d)
-		}
+	d.claimed = d.session != session
+	if len(d.kept) == 0 {
+		b.removeClaimed(d)
 		return []wire.KeptCall{{Device: id}}
 	}
 	for i, o := range d.kept {
@@ -210,7 +211,12 @@ func (b *Box) Delivered(who identity.Fingerprint, id wire.DeviceID, key identity
 	if i := slices.IndexFunc(d.kept, func(o *offer) bool { return o.key == key }); i >= 0 {
 		b.drop(d.kept[i])
 	}
-	if d.claimed && len(d.kept) == 0 {
+	b.removeClaimed(d)
+}
+
+// removeClaimed forgets a device that is over, and of which all was told.
+func (b *Box) removeClaimed(d *device) {
+	if d.claimed && d.session == 0 && len(d.kept) == 0 {
 		b.remove(d)
 	}
 }

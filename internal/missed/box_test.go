@@ -114,11 +114,12 @@ func TestAway(t *testing.T) {
 		t.Error("nothing, or what is for a device that nobody knows, is kept")
 	}
 	l.check(r, "1 2 ")
-	if other := l.record(8, 1, true, start); len(l.Claim(other.Identity.Fingerprint(), id)) != 1 {
+	other := l.record(8, 1, true, start)
+	if len(l.Claim(99, other.Identity.Fingerprint(), id)) != 1 {
 		t.Error("somebody else with the same stay key")
 	}
 	l.check(r, "1 2 ")
-	list := l.Claim(who, id)
+	list := l.Claim(99, who, id)
 	if len(list) != 2 || list[1].Of != 2 || list[1].Index != 1 || list[1].Key != (identity.PublicKey{2}) ||
 		string(list[1].Offer) != "\x02" || list[1].Device != id {
 		t.Errorf("%+v", list)
@@ -128,12 +129,13 @@ func TestAway(t *testing.T) {
 	}
 	l.Delivered(who, id, list[1].Key)
 	l.Delivered(who, id, list[1].Key)
-	if list := l.Claim(who, id); len(list) != 1 || list[0].Of != 1 || list[0].Key != (identity.PublicKey{1}) {
+	list = l.Claim(99, who, id)
+	if len(list) != 1 || list[0].Of != 1 || list[0].Key != (identity.PublicKey{1}) {
 		t.Errorf("what was not acknowledged is not told again: %+v", list)
 	}
 	l.Delivered(who, id, identity.PublicKey{1})
 	l.check(r, "no device")
-	if list := l.Claim(who, id); len(list) != 1 || list[0].Of != 0 || list[0].Device != id {
+	if list := l.Claim(99, who, id); len(list) != 1 || list[0].Of != 0 || list[0].Device != id {
 		t.Errorf("of nothing: %+v", list)
 	}
 }
@@ -159,7 +161,7 @@ func TestWanted(t *testing.T) {
 	if l.isAway(r, start) {
 		t.Error("away with a session")
 	}
-	if list := l.Claim(r.Identity.Fingerprint(), r.Device()); list[0].Of != 1 {
+	if list := l.Claim(6, r.Identity.Fingerprint(), r.Device()); list[0].Of != 1 {
 		t.Error("the stay lost what was kept for it")
 	}
 	l.check(r, "1 ") // until it is acknowledged
@@ -176,6 +178,28 @@ func TestWanted(t *testing.T) {
 	if !l.Tick(start).IsZero() {
 		t.Error("there is still something")
 	}
+}
+
+// Whoever asks by another session was the device, and is it no longer, also if we do not know that yet:
+// nothing more is kept that nobody could open. If it goes on, it is.
+func TestClaimedBeforeGone(t *testing.T) {
+	l := newLab(t, Limits{})
+	r := l.here(1, 7, 1, holder(1, 1))
+	who, id := r.Identity.Fingerprint(), r.Device()
+	if list := l.Claim(2, who, id); len(list) != 1 || list[0].Of != 0 {
+		t.Errorf("%+v", list)
+	}
+	if l.Keep(offerTo(r, 1), holder(9, 9), start) {
+		t.Error("an offer is kept for a stay that is over")
+	}
+	l.here(1, 7, 1, holder(1, 1))
+	if !l.Keep(offerTo(r, 1), holder(9, 9), start) {
+		t.Error("the stay goes on, and nothing is kept")
+	}
+	l.Delivered(who, id, l.Claim(2, who, id)[0].Key)
+	l.check(r, "")
+	l.Gone(1, who, id)
+	l.check(r, "no device")
 }
 
 // All that was there is forgotten after a day.
@@ -282,7 +306,7 @@ func TestRandom(t *testing.T) {
 			case r.IntN(8) == 0:
 				l.Forget(one.Identity.Fingerprint(), one.Device())
 			case r.IntN(4) == 0:
-				for _, k := range l.Claim(one.Identity.Fingerprint(), one.Device()) {
+				for _, k := range l.Claim(99, one.Identity.Fingerprint(), one.Device()) {
 					if k.Of > 0 && r.IntN(2) == 0 {
 						l.Delivered(one.Identity.Fingerprint(), one.Device(), k.Key)
 					}

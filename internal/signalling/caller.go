@@ -247,6 +247,7 @@ func (c *call) deviceLost(now time.Time) {
 			busy = true
 		case p.state != pathDead:
 			return
+		case p.away && p.code != wire.CallKept:
 		case p.code == wire.CallTooMany:
 			outcome = TooMany
 		case p.code == wire.CallStale:
