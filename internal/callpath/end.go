@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/share"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -159,6 +160,7 @@ type waiting struct {
 	leg        Leg
 	generation uint64
 	until      time.Duration
+	holder     *share.Group[holder]
 }
 
 // media takes the word of a session that its media is of a path, and what it shows to be a leg of it.
@@ -202,18 +204,30 @@ func (t *Table) wait(from Leg, c *client, m *wire.CallMedia, at time.Duration) {
 		}
 		t.unwait(m.Path)
 	}
-	same := 0
-	for _, w := range t.waiting {
-		if o := t.clients[w.leg.Session]; o != nil && o.group == c.group {
-			same++
-		}
-	}
-	if len(t.waiting) >= t.limits.Waiting || c.caller.waiting >= maxWaiting || same >= t.limits.Waiting/8 {
+	if c.caller.waiting >= maxWaiting || len(t.waiting) >= t.limits.Waiting && !t.displaceWaiting(from) {
 		t.do(Drop{from})
 		return
 	}
 	c.caller.waiting++
-	t.waiting[m.Path] = &waiting{leg: from, generation: m.Proof.Generation, until: at + waitFor}
+	t.waiting[m.Path] = &waiting{leg: from, generation: m.Proof.Generation, until: at + waitFor,
+		holder: t.waits.Add(t.holding(from))}
 	c.waits = append(c.waits, m.Path)
 	t.wakeAt(at + waitFor)
+}
+
+// displaceWaiting has the leg that waits longest of whoever has most of them wait no longer, for who has
+// less.
+func (t *Table) displaceWaiting(from Leg) bool {
+	if own, ok := t.waits.Ask(t.holding(from)); own || !ok {
+		return false
+	}
+	var oldest *waiting
+	var id wire.PathID
+	for path, w := range t.waiting {
+		if t.waits.Yields(w.holder) && (oldest == nil || w.until < oldest.until) {
+			oldest, id = w, path
+		}
+	}
+	t.unwait(id)
+	return oldest != nil
 }

@@ -174,27 +174,36 @@ func TestClientLimits(t *testing.T) {
 	}
 }
 
-// TestWaitingIsShared: who waits takes few places, of an identity and of an address.
+// TestWaitingIsShared: who waits takes few places, and a customer with many addresses gives way to others.
 func TestWaitingIsShared(t *testing.T) {
 	net := newNetwork(t, 1, "")
 	net.limits = Limits{Waiting: 64}
 	a := net.nodes[0]
 	a.start()
-	for i := range 10 {
+	for i := range 20 { // of two networks of a /48
 		e := a.client(byte(i+1), uint64(i+1))
-		a.table.clients[uint64(i+1)].group = budget.Group{Address: true, ID: 7}
+		network := 0x2001_0db8_0000_0000 + uint64(i/10)
+		a.table.clients[e.session].group = budget.Group{Address: true, ID: network}
 		for j := range 6 {
 			e.shows(seedOf(100*i+j), 1)
 		}
+		if n := a.table.clients[e.session].caller.waiting; n > maxWaiting || i == 0 && n != maxWaiting {
+			t.Errorf("%d legs of an identity wait", n)
+		}
 	}
-	if n := len(a.table.waiting); n != 8 {
-		t.Errorf("%d legs of one address wait", n)
+	if n := len(a.table.waiting); n != 64 {
+		t.Errorf("%d legs wait", n)
 	}
-	other := a.client(50, 50)
-	for j := range 6 {
-		other.shows(seedOf(5000+j), 1)
+	for i := range 8 {
+		other := a.client(byte(50+i), uint64(50+i))
+		for j := range 6 {
+			other.shows(seedOf(5000+10*i+j), 1)
+		}
+		if n := a.table.clients[other.session].caller.waiting; n != maxWaiting {
+			t.Errorf("%d legs of another one wait", n)
+		}
 	}
-	if n := len(a.table.waiting); n != 8+maxWaiting {
+	if n := len(a.table.waiting); n != 64 {
 		t.Errorf("%d legs wait", n)
 	}
 	net.run(2 * waitFor)

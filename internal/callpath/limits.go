@@ -320,6 +320,7 @@ func (t *Table) unwait(id wire.PathID) {
 		return
 	}
 	delete(t.waiting, id)
+	t.waits.Remove(w.holder)
 	if c := t.clients[w.leg.Session]; c != nil {
 		c.caller.waiting--
 		c.waits = slices.DeleteFunc(c.waits, func(o wire.PathID) bool { return o == id })

@@ -403,7 +403,8 @@ func (net *network) empty(what string) {
 			continue
 		}
 		t := n.table
-		if len(t.paths)+len(t.pending)+len(t.waiting)+len(t.held)+t.shares.Total()+t.open+len(n.media) != 0 {
+		held := len(t.held) + t.shares.Total() + t.waits.Total()
+		if len(t.paths)+len(t.pending)+len(t.waiting)+held+t.open+len(n.media) != 0 {
 			net.t.Errorf("%s: %s knows %d paths, %d attempts, %d that wait, %d media", what, n.name,
 				len(t.paths), len(t.pending), len(t.waiting), len(n.media))
 		}

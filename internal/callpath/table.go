@@ -56,6 +56,7 @@ type Table struct {
 	paths   map[wire.RoomHash]*path // by the beginning of their ids, which frames have
 	pending map[*path]struct{}      // those with an attempt
 	waiting map[wire.PathID]*waiting
+	waits   share.Tree[holder] // who has them
 	peers   map[wire.RelayID]*neighbour
 	clients map[uint64]*client
 	callers map[identity.PublicKey]*caller
