@@ -17,8 +17,8 @@ const (
 //	path that it has spoken on ────────> session
 type early struct {
 	busy   bool // one is under way
-	turn   uint64
-	served map[holder]uint64 // when it was the turn of a group last
+	turn   uint32
+	served map[holder]uint32 // when it was the turn of a group last
 }
 
 // earlyMessage is one thing that waits.
@@ -73,7 +73,7 @@ func (t *Table) serve(session uint64) {
 		return
 	}
 	if e.served == nil || len(e.served) >= maxServed {
-		e.served = make(map[holder]uint64)
+		e.served = make(map[holder]uint32)
 	}
 	e.turn++
 	next.served, e.served[next.group()] = e.turn, e.turn

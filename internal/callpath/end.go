@@ -15,7 +15,7 @@ func (t *Table) connect(p *path, w way, at time.Duration) {
 		t.open++
 		p.began = at
 	}
-	p.open, p.used = w, at
+	p.open, p.used, p.unheard = w, at, true
 	told := p.told()
 	if w.legs[1].isPeer() {
 		p.early = nil

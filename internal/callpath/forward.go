@@ -80,7 +80,7 @@ func (t *Table) route(from Leg, p *path, id wire.PathID, f *wire.CallForward, no
 	to, offer, known := t.here(from, p, id, f)
 	var candidates []wire.RelayID
 	if (to == Leg{}) && f.Hops > 1 {
-		candidates = t.candidates(from, f, now)
+		candidates = t.candidates(from, p, f, now)
 	}
 	code := wire.CallNoRoute
 	if known { // the called has a device here, but this is not its home, or not any more
@@ -148,13 +148,22 @@ func (t *Table) isOf(l Leg, f *wire.CallForward) bool {
 	return c != nil && c.caller.fingerprint == f.Target
 }
 
-// candidates returns peers that may be the next hop, the best first; who is not heard of comes last.
-func (t *Table) candidates(from Leg, f *wire.CallForward, now time.Time) (list []wire.RelayID) {
+// candidates returns peers that may be the next hop, the best first; who is not heard of comes last. After
+// them come those that have set the path up and let nothing of the called's through: they may say what is not
+// so.
+func (t *Table) candidates(from Leg, p *path, f *wire.CallForward, now time.Time) (list []wire.RelayID) {
 	for _, suspect := range []bool{false, true} {
 		for _, peer := range t.directory.NextHops(from, f.Target, f.Device, now) {
 			n := t.peers[peer]
 			if n != nil && n.suspect == suspect && peer != from.Peer && !slices.Contains(list, peer) {
 				list = append(list, peer)
+			}
+		}
+	}
+	if p != nil && p.noteSilent() {
+		for _, peer := range *p.silent {
+			if i := slices.Index(list, peer); i >= 0 {
+				list = append(slices.Delete(list, i, i+1), peer)
 			}
 		}
 	}

@@ -59,6 +59,8 @@ func TestThirdParty(t *testing.T) {
 func TestReplays(t *testing.T) {
 	net := newNetwork(t, 5, ring)
 	caller, called, seed, id := net.call(0, 2) // ABC
+	called.message(id, "here") // or the way that it came by counts as one that swallows
+	net.run(time.Second)
 	first := net.newForward(seed, 1, called.who.Fingerprint())
 	caller.forward(seed, 2, called.who.Fingerprint())
 	net.run(time.Second)
@@ -507,5 +509,49 @@ func BenchmarkForward(b *testing.B) {
 		n.table.Receive(PeerLeg(to), wire.UrgentSessionAnswer, answer, net.now)
 		n.table.Receive(PeerLeg(from), wire.UrgentSessionEnd, end, net.now)
 		n.table.Drain()
+	}
+}
+
+// TestSwallowed: relays that say that a path is set up, and drop what comes, are passed by: the next
+// generation goes by another way, be the call a new one or one that is up.
+func TestSwallowed(t *testing.T) {
+	for _, up := range []bool{false, true} {
+		net := newNetwork(t, 5, "AB BC AE EC AD DC")
+		caller, called := net.nodes[0].client(1, 11), net.nodes[2].client(2, 22)
+		called.available = true
+		id, generation := wire.PathID{}, uint64(0)
+		forward := func() {
+			generation++
+			id = caller.forward(seedOf(1), generation, called.who.Fingerprint())
+			net.run(20 * time.Millisecond)
+			for _, n := range net.nodes {
+				if a := net.nodes[0]; n.mute {
+					a.receive(PeerLeg(n.id), wire.UrgentSessionAnswer,
+						wire.Append(nil, &wire.CallState{Path: id, Generation: generation}))
+				}
+			}
+			net.run(3 * time.Second)
+		}
+		if up {
+			forward()
+			called.message(id, "here")
+			net.run(time.Second)
+		}
+		best := net.byID(net.nodes[0].NextHops(Leg{}, called.who.Fingerprint(), device, net.now)[0])
+		other := net.byID(net.nodes[0].NextHops(Leg{}, called.who.Fingerprint(), device, net.now)[1])
+		best.mute, other.mute = true, true
+		for range 4 {
+			forward()
+			called.message(id, "here")
+			net.run(time.Second)
+		}
+		if len(called.offers) != 1 || len(caller.said) == 0 {
+			t.Errorf("up %v: told %q, %d offers", up, caller.codes(), len(called.offers))
+		}
+		for _, n := range net.nodes[1:] {
+			if n != best && n != other && n != net.nodes[2] {
+				net.connected(caller, called, id, "A"+n.name+"C")
+			}
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package callpath
 
 import (
+	"slices"
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/budget"
@@ -24,8 +25,13 @@ type path struct {
 	// The called's end has said something on it, or sent media: its user wants it. What the caller's end says
 	// counts for nothing, for anybody can call.
 	spoken bool
-	early  []earlyMessage // what waits to go to a session that has not spoken on it
-	served uint64         // when something of that went last, in turns of the session
+	// Nothing of the called's end has come since the way was opened; and next hops of which that was so, the
+	// newest last, or nil, as of most paths.
+	unheard bool
+	served  uint32 // when something of early went last, in turns of the session
+	silent  *[]wire.RelayID
+
+	early []earlyMessage // what waits to go to a session that has not spoken on it
 
 	before   budget.Bucket    // of what the caller's end says until then
 	messages [2]budget.Bucket // of each direction
@@ -51,6 +57,29 @@ func (w *way) side(l Leg) int {
 		return 1
 	}
 	return -1
+}
+
+// noteSilent notes the next hop of the open way, if nothing has come from there. It reports whether there are
+// any silent ones.
+func (p *path) noteSilent() bool {
+	if peer := p.open.legs[1].Peer; p.open.generation != 0 && p.unheard && p.open.legs[1].isPeer() {
+		var list []wire.RelayID
+		if p.silent != nil {
+			list = slices.DeleteFunc(*p.silent, func(o wire.RelayID) bool { return o == peer })
+		}
+		list = append(list, peer)
+		list = list[max(0, len(list)-maxTries):]
+		p.silent = &list
+	}
+	return p.silent != nil
+}
+
+// noteHeard notes that something came from the next hop of the open way.
+func (p *path) noteHeard() {
+	p.unheard = false
+	if peer := p.open.legs[1].Peer; p.silent != nil {
+		*p.silent = slices.DeleteFunc(*p.silent, func(o wire.RelayID) bool { return o == peer })
+	}
 }
 
 // attempt is a forward that waits for an answer, or was refused.

@@ -205,9 +205,12 @@ func (t *Table) Used(id wire.PathID, by Leg, now time.Time) {
 
 // heard notes that something of one side of a path was passed on.
 func (t *Table) heard(p *path, side int, at time.Duration) {
-	if side == 1 && !p.spoken {
-		p.spoken = true
-		t.flush(p)
+	if side == 1 {
+		p.noteHeard()
+		if !p.spoken {
+			p.spoken = true
+			t.flush(p)
+		}
 	}
 	if p.spoken {
 		p.used = at

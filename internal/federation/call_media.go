@@ -139,6 +139,10 @@ func (c *callMedia) set(f *Federation, e callpath.Media) {
 		p = &callPath{id: e.Path}
 	}
 	p.legs.Store(&legs)
+	for i := range p.from { // what came by the way before says nothing of this one
+		p.from[i].live.Store(false)
+		p.from[i].known.Store(false)
+	}
 	c.paths.Store(hash, p)
 }
 
