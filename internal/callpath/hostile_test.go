@@ -59,7 +59,7 @@ func TestThirdParty(t *testing.T) {
 func TestReplays(t *testing.T) {
 	net := newNetwork(t, 5, ring)
 	caller, called, seed, id := net.call(0, 2) // ABC
-	called.message(id, "here") // or the way that it came by counts as one that swallows
+	called.message(id, "here")                 // or the way that it came by counts as one that swallows
 	net.run(time.Second)
 	first := net.newForward(seed, 1, called.who.Fingerprint())
 	caller.forward(seed, 2, called.who.Fingerprint())
