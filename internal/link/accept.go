@@ -204,7 +204,9 @@ func (ep *Endpoint) serveQUIC(conn *quic.Conn) {
 	if ep.web != nil {
 		ep.background(func() { refuseDatagrams(conn) })
 	}
-	deadline := handshakeOf(conn).start.Add(handshakeTimeout)
+	start, now := handshakeOf(conn).start, time.Now()
+	ep.repeats.begin(addrPort(conn.RemoteAddr()), now.Sub(start), now)
+	deadline := start.Add(handshakeTimeout)
 	ctx, cancel := context.WithDeadline(ep.ctx, deadline)
 	stream, err := conn.AcceptStream(ctx)
 	cancel()

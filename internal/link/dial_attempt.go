@@ -68,7 +68,9 @@ func (t *attempt) handshake(ctx context.Context, c *Client, trip *roundTrip) err
 		config.ServerName = ProbeServerName
 	}
 	quicConfig := quicConfig()
-	quicConfig.Tracer = trip.trace
+	quicConfig.Tracer = trip.tracer(func(trip time.Duration) {
+		t.ep.repeats.begin(t.remote, trip, time.Now())
+	})
 	conn, err := t.ep.transport.Dial(ctx, net.UDPAddrFromAddrPort(t.remote), config, quicConfig)
 	if err != nil {
 		if refused != nil {

@@ -13,7 +13,7 @@ import (
 
 const (
 	// raceAfter is when an attempt that is not welcomed is joined by another. At 40 % loss and a round trip
-	// of 300 ms one of 20 lines takes 3.8 s to open; with two seconds instead it takes 5.1 s.
+	// of 300 ms one of 20 lines takes 2.5 s to open (see repeats, too).
 	raceAfter = time.Second
 	// raceAfterSilent is the same while nothing at all has come from the relay. At 8 kbit/s the first answer
 	// takes almost three seconds. Two seconds instead gain nothing where much is lost: at 60 % loss and a
@@ -70,6 +70,9 @@ func (c *Client) attach(ctx context.Context) (*attempt, error) {
 	}
 	r.start()
 	winner, err := r.run()
+	if winner != nil {
+		c.ep.repeats.end(winner.remote)
+	}
 	r.next.Stop()
 	cancel()
 	for len(r.running) > 0 {

@@ -24,9 +24,20 @@ func (r *roundTrip) read() (latest time.Duration, heard time.Time) {
 	return r.latest, r.heard
 }
 
-// trace is the quic.Config.Tracer of an attempt.
-func (r *roundTrip) trace(context.Context, bool, quic.ConnectionID) qlogwriter.Trace {
-	return watch(r.note)
+// tracer returns the quic.Config.Tracer of an attempt that begins. answered is called with the time until the
+// first packet came, before anything is sent that answers it.
+func (r *roundTrip) tracer(answered func(time.Duration)) func(
+	context.Context, bool, quic.ConnectionID) qlogwriter.Trace {
+	begin := time.Now()
+	var once sync.Once
+	return func(context.Context, bool, quic.ConnectionID) qlogwriter.Trace {
+		return watch(func(event qlogwriter.Event) {
+			if _, ok := event.(qlog.PacketReceived); ok {
+				once.Do(func() { answered(time.Since(begin)) })
+			}
+			r.note(event)
+		})
+	}
 }
 
 // note takes what an event tells.

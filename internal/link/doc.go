@@ -57,6 +57,7 @@
 //	handshakes.mu
 //	knownAddrs.mu
 //	probes.mu
+//	repeats.mu
 //	AddressLimiter.mu
 //
 // A Handler or Acceptor is called with none of them held. What has to be sent under one is put into the batch

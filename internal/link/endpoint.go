@@ -72,6 +72,7 @@ type Endpoint struct {
 	pending *handshakes // connections before a valid Hello
 	known   *knownAddrs
 	probes  probes
+	repeats repeats
 	resting atomic.Bool   // the tick loop may be asleep for longer than a tick
 	woken   chan struct{} // cap 1: it must not be
 	failed  chan struct{} // closed when the port has ended
@@ -140,6 +141,7 @@ func NewEndpoint(mux *udp.Mux, config Config) (*Endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
+	mux.OnQUIC(ep.sentQUIC)
 	ep.transport = &quic.Transport{
 		Conn:                mux.QUIC(),
 		ConnectionIDLength:  8,

@@ -112,6 +112,9 @@ func (c *crossing) media(k *talker, h heard, start, end time.Time, frame int) {
 			}
 		}
 	}
+	if len(during) == 0 { // of 15 frames 60 % loss takes all in one case of two thousand
+		return
+	}
 	slices.Sort(before)
 	slices.Sort(during)
 	usual := before[len(before)/2]

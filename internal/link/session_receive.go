@@ -42,7 +42,11 @@ func (s *Session) receive(tx *Tx, a *attachment, low uint32, bits int, p []byte,
 	if s.recv.interval != interval {
 		s.reportAt.Add(int64(s.recv.interval - interval))
 	}
+	first := s.recv.received == 1
 	tx.Unlock(&s.mu)
+	if first { // it has been welcomed
+		s.ep.repeats.end(from.Remote)
+	}
 	tx.packet = counter
 	s.frames(tx, frames, from)
 	s.reportAfterPacket(tx)

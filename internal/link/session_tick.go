@@ -45,14 +45,22 @@ func (ep *Endpoint) tick() time.Duration {
 		}
 	})
 	// All sessions that rest wake at the same times.
+	if ep.repeatQUIC() {
+		return tickEvery
+	}
 	return min(max(next-at, tickEvery), idleTick-at%idleTick)
 }
 
 // wake has the next tick, in at most tickEvery, attend to the session.
 func (s *sender) wake() {
 	s.idleUntil.Store(0)
-	if s.ep.resting.Load() && s.ep.resting.Swap(false) {
-		wake(s.ep.woken)
+	s.ep.wake()
+}
+
+// wake has a tick come in at most tickEvery.
+func (ep *Endpoint) wake() {
+	if ep.resting.Load() && ep.resting.Swap(false) {
+		wake(ep.woken)
 	}
 }
 

@@ -8,7 +8,12 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-const urgentRepeat = 100 * time.Millisecond // without back-off: a bad path must not silence it
+const (
+	urgentRepeat = 100 * time.Millisecond // without back-off: a bad path must not silence it
+	// urgentQuick is when what sets a call up is repeated first. A dozen of such messages follow each other,
+	// so that where much is lost each 50 ms make half a second.
+	urgentQuick = 50 * time.Millisecond
+)
 
 // ErrUrgentFull is returned when a session has too many urgent messages under way.
 var ErrUrgentFull = errors.New("link: too many urgent messages under way")
@@ -20,11 +25,12 @@ var ErrOver = errors.New("link: the session has ended")
 // urgentOut keeps the urgent messages of one direction until they are acknowledged. It is pure; its
 // Session locks it. The zero value is ready.
 //
-//	add ──> waiting ──(due: first at once, then every 100 ms, at the pacer's rate)──> sent ──ack──> gone
+//	add ──> waiting ──(due: at once, after 100 ms, or 50, then every 100 ms, at the pacer's rate)──> sent
+//	sent ──ack──> gone
 type urgentOut struct {
 	next    uint64
 	waiting []urgentMessage // not sent yet, in order of number
-	pending []urgentMessage // sent, the longest ago first
+	pending []urgentMessage // sent, the next one due first
 	repeat  bool            // it is a repeat's turn
 	pace    pacer
 
@@ -38,6 +44,7 @@ type urgentMessage struct {
 	done   func(acked bool) // called once, without locks; or nil
 	first  time.Time        // when it was sent first
 	sent   time.Time        // and last
+	due    time.Time        // when it is repeated
 }
 
 // add queues a message. body is kept.
@@ -69,21 +76,13 @@ func (u *urgentOut) due(now time.Time, path pathView, send func(m *urgentMessage
 
 // any reports whether a message is to be sent now.
 func (u *urgentOut) any(now time.Time) bool {
-	return len(u.waiting) > 0 || u.silent(now) >= urgentRepeat
-}
-
-// silent returns how long ago the message was sent whose last sending is the longest ago; 0 if there is none.
-func (u *urgentOut) silent(now time.Time) time.Duration {
-	if len(u.pending) == 0 {
-		return 0
-	}
-	return now.Sub(u.pending[0].sent)
+	return len(u.waiting) > 0 || len(u.pending) > 0 && !now.Before(u.pending[0].due)
 }
 
 // pick removes the next message to send, of which there is one. First sendings and repeats whose
 // acknowledgement is overdue take turns; other repeats leave when nothing else waits.
 func (u *urgentOut) pick(now time.Time, rtt time.Duration) (m urgentMessage) {
-	overdue := u.silent(now) >= max(urgentRepeat, rtt*5/4)
+	overdue := len(u.pending) > 0 && now.Sub(u.pending[0].sent) >= max(urgentRepeat, rtt*5/4)
 	if len(u.waiting) == 0 || overdue && u.repeat {
 		u.repeat = false
 		m, u.pending = u.pending[0], u.pending[1:]
@@ -96,8 +95,12 @@ func (u *urgentOut) pick(now time.Time, rtt time.Duration) (m urgentMessage) {
 
 // send calls send with a message, which is pending from then on.
 func (u *urgentOut) send(m urgentMessage, now time.Time, send func(*urgentMessage, int)) {
-	if m.sent = now; m.first.IsZero() {
+	m.sent, m.due = now, now.Add(urgentRepeat)
+	if m.first.IsZero() {
 		m.first = now
+		if quick(m.kind) {
+			m.due = now.Add(urgentQuick)
+		}
 	}
 	size, kind := len(m.body)+packetOverhead, 0
 	if u.pace.ping(now, u.any(now)) {
@@ -106,7 +109,16 @@ func (u *urgentOut) send(m urgentMessage, now time.Time, send func(*urgentMessag
 	}
 	u.pace.spend(size)
 	send(&m, kind)
-	u.pending = append(u.pending, m)
+	i := len(u.pending)
+	for i > 0 && u.pending[i-1].due.After(m.due) {
+		i--
+	}
+	u.pending = slices.Insert(u.pending, i, m)
+}
+
+// quick reports whether messages of a kind set calls up: each waits for the one before.
+func quick(kind wire.UrgentKind) bool {
+	return kind >= wire.UrgentRouteWanted && kind <= wire.UrgentCallMedia
 }
 
 // ack forgets what the remote has received. The caller calls what it returns with true, without locks.

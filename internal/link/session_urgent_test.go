@@ -51,6 +51,23 @@ func TestUrgentIsRepeatedUntilAcknowledged(t *testing.T) {
 	}
 }
 
+// TestUrgentOfCalls: what sets a call up is repeated sooner once.
+func TestUrgentOfCalls(t *testing.T) {
+	var u urgentOut
+	kinds := []wire.UrgentKind{wire.UrgentAvailable, wire.UrgentRouteWanted, wire.UrgentCallMedia}
+	for _, kind := range kinds {
+		if err := u.add(kind, []byte("x"), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, want := range [][]uint64{{0, 1, 2}, {1, 2}, {0}, {1, 2}, {0}, {1, 2}} {
+		after := time.Duration(i) * urgentQuick
+		if got := sentNow(&u, epoch.Add(after)); !slices.Equal(got, want) {
+			t.Errorf("after %v sent %v, want %v", after, got, want)
+		}
+	}
+}
+
 func TestUrgentAcknowledgementOfWhatWasNeverSent(t *testing.T) {
 	var u urgentOut
 	u.add(wire.UrgentLeave, nil, nil)

@@ -3,6 +3,7 @@ package udp
 import (
 	"errors"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,7 +28,8 @@ type Handler func(b *Batch, p []byte, from Path)
 type Mux struct {
 	socks []socket // at least one; all on the same port
 	queue *queue   // QUIC packets on their way to quic-go
-	quic  net.PacketConn
+	quic  quicPort
+	wrote func(p, oob []byte, to netip.AddrPort) // see OnQUIC
 
 	buffers Buffers // of sockets that Listen opened
 
@@ -70,6 +72,13 @@ func (m *Mux) Buffers() Buffers { return m.buffers }
 // Serve runs. On Linux, after Listen, it is a quic.OOBCapablePacketConn with ReadBatch, so that quic-go has
 // ECN, GSO and path MTU discovery as on a plain UDP socket. Its Close closes the Mux.
 func (m *Mux) QUIC() net.PacketConn { return m.quic }
+
+// OnQUIC has f be called with each datagram that was sent through QUIC(), and its control messages; f keeps
+// neither. It is set before anything is sent.
+func (m *Mux) OnQUIC(f func(p, oob []byte, to netip.AddrPort)) { m.wrote = f }
+
+// SendQUIC sends a datagram as it was sent through QUIC() before. It may get lost.
+func (m *Mux) SendQUIC(p, oob []byte, to netip.AddrPort) { _ = m.quic.again(p, oob, to) }
 
 // Serve receives until Close, with one goroutine a socket, and returns when all of them are done: nil after
 // Close, otherwise what failed; the Mux is closed then. It may be called once.

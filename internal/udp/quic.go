@@ -3,8 +3,16 @@ package udp
 import (
 	"errors"
 	"net"
+	"net/netip"
 	"time"
 )
+
+// quicPort is what a Mux has for QUIC.
+type quicPort interface {
+	net.PacketConn
+	// again sends what was sent before, with the control messages that it was sent with.
+	again(p, oob []byte, to netip.AddrPort) error
+}
 
 // quicConn is the plain net.PacketConn that quic-go reads QUIC packets from; it writes to the first socket.
 type quicConn struct {
@@ -24,7 +32,18 @@ func (c *quicConn) ReadFrom(p []byte) (n int, from net.Addr, err error) {
 }
 
 // WriteTo sends through the first socket.
-func (c *quicConn) WriteTo(p []byte, to net.Addr) (int, error) { return c.w.WriteTo(p, to) }
+func (c *quicConn) WriteTo(p []byte, to net.Addr) (int, error) {
+	n, err := c.w.WriteTo(p, to)
+	if u, ok := to.(*net.UDPAddr); ok && err == nil && c.m.wrote != nil {
+		c.m.wrote(p, nil, unmapped(u.AddrPort()))
+	}
+	return n, err
+}
+
+func (c *quicConn) again(p, _ []byte, to netip.AddrPort) error {
+	_, err := c.w.WriteTo(p, net.UDPAddrFromAddrPort(to))
+	return err
+}
 
 func (c *quicConn) Close() error                       { return c.m.Close() }
 func (c *quicConn) LocalAddr() net.Addr                { return c.w.LocalAddr() }

@@ -2,6 +2,7 @@ package udp
 
 import (
 	"net"
+	"net/netip"
 	"syscall"
 
 	"golang.org/x/net/ipv4"
@@ -45,7 +46,16 @@ func (c *quicUDPConn) ReadMsgUDP(b, oob []byte) (n, oobn, flags int, from *net.U
 
 // WriteMsgUDP sends through the first socket. See net.UDPConn.
 func (c *quicUDPConn) WriteMsgUDP(b, oob []byte, to *net.UDPAddr) (n, oobn int, err error) {
-	return c.first.c.WriteMsgUDP(b, oob, to)
+	n, oobn, err = c.first.c.WriteMsgUDP(b, oob, to)
+	if err == nil && c.m.wrote != nil {
+		c.m.wrote(b, oob, unmapped(to.AddrPort()))
+	}
+	return n, oobn, err
+}
+
+func (c *quicUDPConn) again(p, oob []byte, to netip.AddrPort) error {
+	_, _, err := c.first.c.WriteMsgUDPAddrPort(p, oob, to)
+	return err
 }
 
 // SyscallConn returns the first socket.

@@ -2,10 +2,12 @@
  * Urgent messages (docs/protocol.md, section 4.4): what is sent until it is acknowledged, and what came.
  * Pure.
  *
- *     add ──> waiting ──(due: first at once, then every 100 ms, at the pacer's rate)──> sent ──ack──> gone
+ *     add ──> waiting ──(due: at once, after 100 ms, or 50, then every 100 ms, at the pacer's rate)──> sent
+ *     sent ──ack──> gone
  */
 
 import { URGENT_UNDER_WAY, URGENT_WINDOW, acknowledges } from '../wire/frame.js';
+import { CALL_MEDIA, ROUTE_WANTED } from '../wire/urgent.js';
 import { Pacer, pingSize } from './session-pace.js';
 
 /** @typedef {import('../wire/frame.js').UrgentAck} UrgentAck */
@@ -15,6 +17,8 @@ import { Pacer, pingSize } from './session-pace.js';
 export const PING_FRAME = 10;
 
 const URGENT_REPEAT = 100; // ms, without back-off: a bad path must not silence it
+/** When what sets a call up is repeated first, ms: a dozen of such messages follow each other. */
+const URGENT_QUICK = 50;
 const ACK_BITS = 64;
 
 /**
@@ -25,14 +29,20 @@ const ACK_BITS = 64;
  * @property {((acked: boolean) => void) | undefined} done called once
  * @property {number} first when it was sent first
  * @property {number} sent and last
+ * @property {number} due when it is repeated
  */
 
 /** @typedef {import('./session-pace.js').PathView} PathView */
 
+/** Tells whether messages of a kind set calls up: each waits for the one before. @param {number} kind */
+function isQuick(kind) {
+  return kind >= ROUTE_WANTED && kind <= CALL_MEDIA;
+}
+
 /** Keeps the urgent messages of one direction until they are acknowledged. */
 export class UrgentOut {
   /** Not sent yet, in order of number. @type {UrgentMessage[]} */ waiting = [];
-  /** Sent, the longest ago first. @type {UrgentMessage[]} */ pending = [];
+  /** Sent, the next one due first. @type {UrgentMessage[]} */ pending = [];
   /** @type {Pacer} */ pace;
 
   #next = 0;
@@ -51,7 +61,9 @@ export class UrgentOut {
    */
   add(kind, body, done) {
     if (this.size >= URGENT_UNDER_WAY) return false;
-    this.waiting.push({ number: this.#next++, kind, body, done, first: -Infinity, sent: -Infinity });
+    this.waiting.push({
+      number: this.#next++, kind, body, done, first: -Infinity, sent: -Infinity, due: -Infinity,
+    });
     return true;
   }
 
@@ -77,15 +89,7 @@ export class UrgentOut {
 
   /** Tells whether a message is to be sent now. @param {number} now */
   #any(now) {
-    return this.waiting.length > 0 || this.#silent(now) >= URGENT_REPEAT;
-  }
-
-  /**
-   * Returns how long ago the message was sent whose last sending is the longest ago; 0 if there is none.
-   * @param {number} now
-   */
-  #silent(now) {
-    return this.pending.length === 0 ? 0 : now - this.pending[0].sent;
+    return this.waiting.length > 0 || (this.pending.length > 0 && this.pending[0].due <= now);
   }
 
   /**
@@ -94,7 +98,8 @@ export class UrgentOut {
    * @param {number} now @param {number} rtt @returns {UrgentMessage}
    */
   #pick(now, rtt) {
-    const overdue = this.#silent(now) >= Math.max(URGENT_REPEAT, (rtt * 5) / 4);
+    const silent = this.pending.length === 0 ? 0 : now - this.pending[0].sent;
+    const overdue = silent >= Math.max(URGENT_REPEAT, (rtt * 5) / 4);
     this.#repeat = !(this.waiting.length === 0 || (overdue && this.#repeat));
     const m = this.#repeat ? this.waiting.shift() : this.pending.shift();
     return /** @type {UrgentMessage} */ (m);
@@ -106,6 +111,7 @@ export class UrgentOut {
    */
   #send(m, now, send) {
     m.sent = now;
+    m.due = now + (m.first === -Infinity && isQuick(m.kind) ? URGENT_QUICK : URGENT_REPEAT);
     if (m.first === -Infinity) m.first = now;
     let size = m.body.length + this.#overhead;
     let kind = 0;
@@ -114,7 +120,8 @@ export class UrgentOut {
       size += PING_FRAME;
     }
     this.pace.spend(size);
-    this.pending.push(m);
+    const i = this.pending.findLastIndex((other) => other.due <= m.due);
+    this.pending.splice(i + 1, 0, m);
     send(m, kind);
   }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { URGENT_UNDER_WAY, URGENT_WINDOW } from '../wire/frame.js';
+import { CALL_MEDIA, ROUTE_WANTED } from '../wire/urgent.js';
 import { PACE_BURST, PACE_START } from './session-pace.js';
 import { TICK_EVERY } from './session-liveness.js';
 import { PING_FRAME, UrgentIn, UrgentOut } from './session-urgent.js';
@@ -35,6 +36,16 @@ test('a message is repeated until it is acknowledged', () => {
   u.ack({ base: 2, bitmap: 0n }, 0);
   assert.deepEqual(sentNow(u, 12_000), []);
   assert.equal(u.size, 0);
+});
+
+test('what sets a call up is repeated sooner once', () => {
+  const u = make(1);
+  for (const kind of [ROUTE_WANTED, CALL_MEDIA]) u.add(kind, new Uint8Array(1));
+  for (const [after, want] of [
+    [0, [0, 1, 2]], [50, [1, 2]], [100, [0]], [150, [1, 2]], [200, [0]], [250, [1, 2]],
+  ]) {
+    assert.deepEqual(sentNow(u, after), want, `after ${after} ms`);
+  }
 });
 
 test('an acknowledgement of what was never sent counts for nothing later', () => {
