@@ -31,10 +31,7 @@ help: ## List the targets
 run: build ## Build bin/wzp, and start a relay with the defaults
 	bin/wzp relay
 
-# Two at once: what runs with the detector and then the scenarios, and beside them all the rest. So one core does not
-# wait while the other links a program or runs the last of the packages.
-test: deps ## Run all checks and tests; installs what they need on Debian-like systems
-	+@$(MAKE) --no-print-directory -j2 --output-sync=line long check js plain
+test: deps check js plain long ## Run all checks and tests; installs what they need on Debian-like systems
 
 deps: ## Install what the tests need beyond Go, when it is missing
 	@bash tools/deps.sh
