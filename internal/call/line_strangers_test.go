@@ -96,7 +96,7 @@ func TestCallBesideStrangers(t *testing.T) {
 			}
 		})
 		anna.dial(bert)
-		within("ring", func() bool { return len(bert.calls) > 0 })
+		within("ring", func() bool { return bert.newest() != nil })
 		close(stop)
 	})
 }
