@@ -141,7 +141,7 @@ func (t *Table) lost(p *path, leg Leg, at time.Duration) {
 			t.endTries(p, Leg{}, wire.EndFailed)
 		}
 		p.next = nil
-		delete(t.pending, p)
+		t.pending.remove(p)
 		t.leave(leg, p)
 		if p.open.generation == 0 {
 			t.remove(p)

@@ -116,7 +116,7 @@ func (t *Table) route(from Leg, p *path, id wire.PathID, f *wire.CallForward, no
 		a.tries[i].peer = peer
 	}
 	p.next = a
-	t.pending[p] = struct{}{}
+	t.pending.add(p)
 	t.join(from, p)
 	t.ask(p, at)
 }
@@ -204,7 +204,7 @@ func (t *Table) ask(p *path, at time.Duration) {
 	}
 	t.do(Send{To: to, Kind: wire.UrgentSessionForward, Body: a.body, Receipt: &Receipt{p.id, a.generation}})
 	t.do(Event{What: Forwarded, Path: p.id, Generation: a.generation, From: a.from, To: to})
-	t.wakeAt(at + ackFor)
+	t.pending.wake(p, at+ackFor)
 }
 
 // Acked says that a peer has acknowledged a forward.
@@ -223,7 +223,7 @@ func (t *Table) advance(p *path, at time.Duration) {
 		if at >= a.until {
 			t.forgetAttempt(p)
 		} else {
-			t.wakeAt(a.until)
+			t.pending.wake(p, a.until)
 		}
 		return
 	}
@@ -241,13 +241,13 @@ func (t *Table) advance(p *path, at time.Duration) {
 		switch {
 		case at < limit && at-a.began < setUpFor:
 			waits = true
-			t.wakeAt(limit)
+			t.pending.wake(p, limit)
 		case !one.slow && a.asked < a.of:
 			one.slow, waits = true, true
 			t.ask(p, at) // which this loop does not see: it has its time
 		case !one.acked && !one.slow && at < one.at+answerFor: // there is nobody else to ask
 			one.slow, waits = true, true
-			t.wakeAt(one.at + answerFor)
+			t.pending.wake(p, one.at+answerFor)
 		}
 	}
 	if !waits {
@@ -264,7 +264,7 @@ func (t *Table) fail(p *path, code wire.CallCode, at time.Duration) {
 	t.endTries(p, Leg{}, wire.EndFailed)
 	a.body = nil
 	a.until = at + refusedFor
-	t.wakeAt(a.until)
+	t.pending.wake(p, a.until)
 	t.refuse(a.from, p.id, a.generation, a.code)
 	if p.open.generation != 0 {
 		t.forgetAttempt(p) // the way that stands is remembered, and goes on
@@ -291,7 +291,7 @@ func (t *Table) abandon(p *path, reason wire.EndReason) {
 	}
 	from := p.next.from
 	p.next = nil
-	delete(t.pending, p)
+	t.pending.remove(p)
 	t.leave(from, p)
 }
 
@@ -299,7 +299,7 @@ func (t *Table) abandon(p *path, reason wire.EndReason) {
 func (t *Table) forgetAttempt(p *path) {
 	from := p.next.from
 	p.next = nil
-	delete(t.pending, p)
+	t.pending.remove(p)
 	t.leave(from, p)
 	if p.open.generation == 0 {
 		t.remove(p)
@@ -324,7 +324,7 @@ func (t *Table) answer(from Leg, m *wire.CallState, at time.Duration) {
 	a := p.next
 	t.endTries(p, from, wire.EndFailed)
 	p.next = nil
-	delete(t.pending, p)
+	t.pending.remove(p)
 	t.connect(p, way{a.generation, [2]Leg{a.from, from}}, at)
 	t.state(a.from, p.id, a.generation, wire.CallSetUp)
 	t.do(Event{What: SetUp, Path: p.id, Generation: a.generation, From: a.from, To: from, Took: at - a.began})

@@ -2,6 +2,7 @@ package callpath
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -423,8 +424,8 @@ func TestRandom(t *testing.T) {
 	}
 }
 
-// heap returns how many bytes are in use.
-func heap() uint64 {
+// heapNow returns how many bytes are in use.
+func heapNow() uint64 {
 	var m runtime.MemStats
 	runtime.GC()
 	runtime.GC()
@@ -466,7 +467,7 @@ func TestMemory(t *testing.T) {
 			}
 			bodies[i] = wire.Append(nil, f)
 		}
-		before := heap()
+		before := heapNow()
 		for i, body := range bodies {
 			b.table.Receive(from[i], wire.UrgentSessionForward, body, net.now)
 			if tc.open {
@@ -475,7 +476,7 @@ func TestMemory(t *testing.T) {
 			}
 			b.table.Drain()
 		}
-		each := (heap() - before) / n
+		each := (heapNow() - before) / n
 		if len(b.table.paths) != n || tc.open != (b.table.open == n) {
 			t.Fatalf("%s: %d paths, %d open", tc.name, len(b.table.paths), b.table.open)
 		}
@@ -509,6 +510,46 @@ func BenchmarkForward(b *testing.B) {
 		n.table.Receive(PeerLeg(to), wire.UrgentSessionAnswer, answer, net.now)
 		n.table.Receive(PeerLeg(from), wire.UrgentSessionEnd, end, net.now)
 		n.table.Drain()
+	}
+}
+
+// BenchmarkUnanswered is what a forward costs that nobody answers, when so many come in a second.
+func BenchmarkUnanswered(b *testing.B) {
+	for _, rate := range []int{30, 300, 3000} {
+		b.Run(fmt.Sprintf("%d a second", rate), func(b *testing.B) {
+			net := newNetwork(b, 3, "AB BC")
+			n := net.nodes[1]
+			n.table = New(Options{Self: n.key, Directory: n, Limits: Limits{Forwards: 1e9}}, net.now)
+			from := net.nodes[0].id
+			n.table.Up(from)
+			n.table.Up(net.nodes[2].id)
+			called := net.nodes[2].client(2, 22)
+			called.available = true
+			forwards := make([][]byte, 20*rate) // so many seconds later each is forgotten
+			for i := range forwards {
+				f := net.newForward(seedOf(i), 1, called.who.Fingerprint())
+				f.Source, f.Expiry = from, uint64(net.now.Unix()+60)
+				f.Sign(seedOf(i))
+				forwards[i] = wire.Append(nil, f)
+			}
+			start, i := net.now, 0
+			for b.Loop() {
+				n.table.Receive(PeerLeg(from), wire.UrgentSessionForward, forwards[i%len(forwards)], net.now)
+				n.table.Drain()
+				at := start.Add(time.Duration(i%len(forwards)+1) * time.Second / time.Duration(rate))
+				if i++; i%len(forwards) == 0 { // all that was due, and the same again
+					n.table.Tick(at.Add(time.Minute))
+					n.table = New(Options{Self: n.key, Directory: n, Limits: Limits{Forwards: 1e9}}, start)
+					n.table.Up(from)
+					n.table.Up(net.nodes[2].id)
+					at = start
+				}
+				for due := n.table.Tick(net.now); !due.IsZero() && !due.After(at); due = n.table.Tick(due) {
+					n.table.Drain()
+				}
+				net.now = at
+			}
+		})
 	}
 }
 

@@ -208,7 +208,7 @@ func (t *Table) evict(p *path, at time.Duration) {
 			t.state(a.from, p.id, a.generation, wire.CallTooMany)
 		}
 		p.next = nil
-		delete(t.pending, p)
+		t.pending.remove(p)
 		t.leave(a.from, p)
 	}
 	if p.open.generation != 0 {
@@ -246,7 +246,7 @@ func (t *Table) unhold(p *path) {
 // remove forgets a path.
 func (t *Table) remove(p *path) {
 	delete(t.paths, p.id.Room())
-	delete(t.pending, p)
+	t.pending.remove(p)
 	t.unhold(p)
 	if own := p.by; own != nil {
 		own.paths--

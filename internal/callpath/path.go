@@ -19,6 +19,8 @@ type path struct {
 	id    wire.PathID
 	open  way
 	next  *attempt      // nil: none
+	wake  time.Duration // when that has something to do
+	slot  int           // its place among the pending ones, from 1 on; 0: none
 	began time.Duration // when it was opened
 	used  time.Duration // when something went over it last; until it is spoken on: when a way was opened
 

@@ -54,7 +54,7 @@ type Table struct {
 	start     time.Time // of the table's clock
 
 	paths   map[wire.RoomHash]*path // by the beginning of their ids, which frames have
-	pending map[*path]struct{}      // those with an attempt
+	pending pending                 // those with an attempt
 	waiting map[wire.PathID]*waiting
 	waits   share.Tree[holder] // who has them
 	peers   map[wire.RelayID]*neighbour
@@ -66,7 +66,7 @@ type Table struct {
 	held     map[*share.Group[holder]][]*path
 	open     int
 
-	due     time.Duration // when Tick has something to do; 0: never
+	due     time.Duration // when Tick has something to do beside what is pending; 0: never
 	idleAt  time.Duration // when idle paths are looked for
 	effects []Effect
 }
@@ -84,7 +84,6 @@ func New(o Options, now time.Time) *Table {
 		self: o.Self, id: wire.RelayIDOf(o.Self), directory: o.Directory, limits: limits,
 		start:   now.Add(-time.Hour), // so that 0 is long ago
 		paths:   make(map[wire.RoomHash]*path),
-		pending: make(map[*path]struct{}),
 		waiting: make(map[wire.PathID]*waiting),
 		peers:   make(map[wire.RelayID]*neighbour),
 		clients: make(map[uint64]*client),
@@ -234,7 +233,7 @@ type Counts struct{ Open, SettingUp, Waiting int }
 // Counts returns how much it holds.
 func (t *Table) Counts() Counts {
 	n := Counts{Open: t.open, Waiting: len(t.waiting)}
-	for p := range t.pending {
+	for _, p := range t.pending {
 		if p.next.pending() {
 			n.SettingUp++
 		}
@@ -245,11 +244,11 @@ func (t *Table) Counts() Counts {
 // Tick does what is due, and returns when there is something again; zero: never, by time alone.
 func (t *Table) Tick(now time.Time) (next time.Time) {
 	at := t.clock(now)
+	for p := t.pending.due(at); p != nil; p = t.pending.due(at) {
+		t.advance(p, at)
+	}
 	if t.due != 0 && at >= t.due {
 		t.due = 0
-		for p := range t.pending {
-			t.advance(p, at)
-		}
 		for id, w := range t.waiting {
 			if at >= w.until {
 				t.unwait(id)
@@ -259,13 +258,17 @@ func (t *Table) Tick(now time.Time) (next time.Time) {
 		}
 		t.sweep(at)
 	}
-	if t.due == 0 {
+	due := t.due
+	if first := t.pending.first(); due == 0 || first < due {
+		due = first
+	}
+	if due == never {
 		return time.Time{}
 	}
-	return t.start.Add(t.due)
+	return t.start.Add(due)
 }
 
-// wakeAt has Tick do something at a time.
+// wakeAt has Tick look for legs and paths whose time is over.
 func (t *Table) wakeAt(at time.Duration) {
 	if t.due == 0 || at < t.due {
 		t.due = at
