@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -52,6 +53,10 @@ func callee(contacts *identity.Contacts, who string) (identity.Contact, error) {
 		return c, err
 	}
 	f, key, name, err := identity.ParseContact(who)
+	if err != nil && strings.ContainsAny(who, ":#") { // which no name is likely to have
+		return identity.Contact{}, usagef("%s is none of your contacts, nor can it be called: %w",
+			names.Quote(who), err)
+	}
 	if err != nil {
 		return identity.Contact{}, usagef("%s is neither a fingerprint nor one of your contacts: see wzp "+
 			"contacts list, or add them with wzp contacts add NAME FINGERPRINT", names.Quote(who))

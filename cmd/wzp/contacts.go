@@ -133,6 +133,8 @@ func (c contactsAddCmd) Run() error {
 	if c.Compared {
 		contact.Compared = time.Now()
 	}
+	_, err = contacts.ByFingerprint(fingerprint)
+	old := err == nil
 	if err := contacts.Add(contact); err != nil {
 		return err
 	}
@@ -146,8 +148,12 @@ func (c contactsAddCmd) Run() error {
 	if c.JSON {
 		return printContact(contact)
 	}
-	_, err = fmt.Printf("%s is among your contacts, with the fingerprint %s.\n", names.Quote(contact.Name),
-		fingerprint)
+	since := "now"
+	if old {
+		since = "already"
+	}
+	_, err = fmt.Printf("%s is %s among your contacts, with the fingerprint %s.\n", names.Quote(contact.Name),
+		since, fingerprint)
 	return err
 }
 
