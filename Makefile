@@ -23,7 +23,7 @@ NO_SOUND  := $(patsubst %,-gcflags=%=-race=false,github.com/thesyncim/gopus/... 
 QUIET     := ./internal/budget ./internal/callpath ./internal/jitter ./internal/missed ./internal/opus ./internal/presence \
              ./internal/routing ./internal/share ./internal/signalling
 # Tests that run without the race detector, and those that run with it, too, but are tried more often without.
-LARGE     := Siege|CallSurvives|ManyTalkers|ManySoundAtOnce|FloodsAndOneQuiet|FloodOfManyNetworks|NarrowListener|LossyListener|StalledTalker|MediaFlood|UrgentFlood|InventedHomesFillNoRoom|AliasesBelowTheShare|AliasesOfChangingStreams|MoreTalkersThanAliases|ReportsAreCheap
+LARGE     := Scripts|Siege|CallSurvives|ManyTalkers|ManySoundAtOnce|FloodsAndOneQuiet|FloodOfManyNetworks|NarrowListener|LossyListener|StalledTalker|MediaFlood|UrgentFlood|InventedHomesFillNoRoom|AliasesBelowTheShare|AliasesOfChangingStreams|MoreTalkersThanAliases|ReportsAreCheap
 OFTEN     := NewcomerHearsSoon|FirstWord|FirstWordsOfACrowd
 FUZZTIME  ?= 20s
 VERSION   ?=
@@ -47,9 +47,11 @@ check: fmt tidy stale lint vuln ## Run the checks that need no tests
 #                    their memory would take five times as long. Most scenarios wait, so four run at once.
 #   QUIET            They start no goroutine; the tests that do run with the detector, which looks into the codec
 #                    there, too.
+#   TestScripts      Each line of a script starts the program, which takes long with the detector.
 #   LARGE            Crowds, floods and long talks of many do what smaller tests do with the detector: in TestSiege it
-#                    is a thousand attackers. The detector took a third of its time for a sixteenth of the tests.
-#                    A quarter of TestSiege's time went into collecting garbage: that is done less often.
+#                    is a thousand attackers. The detector took a quarter of its time for a dozen of them.
+#                    A quarter of TestSiege's time went into collecting garbage: that is done less often. It takes
+#                    as long as all others here, and runs beside them.
 #   OFTEN            What they see depends on which packets are lost: they are tried a few times with the detector,
 #                    and often without.
 # What runs in virtual time does one thing at a time, and what does not waits for sound devices and sockets. So four
@@ -59,16 +61,18 @@ unit: long plain ## Run the tests with the race detector and the check of locks,
 
 long:
 	@$(GO) run ./test/locks >/dev/null
-	CGO_ENABLED=1 GOMAXPROCS=1 $(GO) test -vet=off $(RACE) $(NO_SOUND) $(LOCKS) -p 4 -timeout 15m -skip '^Test($(LARGE))$$' \
+	CGO_ENABLED=1 GOMAXPROCS=1 $(GO) test -vet=off $(RACE) $(NO_SOUND) $(LOCKS) -p 4 -timeout 30m -skip '^Test($(LARGE))$$' \
 		$$($(GO) list ./... | grep -v -e /test$$ -e /audio$$ $(QUIET:./%=-e /%$$))
 	CGO_ENABLED=1 $(GO) test -vet=off $(RACE) $(LOCKS) ./internal/audio
 	CGO_ENABLED=1 $(GO) test -vet=off $(RACE) $(LOCKS) -run 'Concurrent|SideBySide' $(QUIET)
-	$(GO) test -vet=off -timeout 15m -parallel 4 ./test
+	$(GO) test -vet=off -timeout 30m -parallel 4 ./test
 
 plain:
 	$(GO) test -vet=off $(QUIET)
-	GOGC=300 $(GO) test -vet=off -timeout 15m -run '^Test($(LARGE)|$(OFTEN))$$' ./internal/call ./internal/relay \
-		./internal/room ./internal/federation ./internal/link
+	GOMAXPROCS=1 GOGC=300 $(GO) test -vet=off -timeout 30m -run '^TestSiege$$' ./internal/call & siege=$$! failed=; \
+	GOMAXPROCS=1 GOGC=300 $(GO) test -vet=off -p 1 -timeout 30m -run '^Test($(LARGE)|$(OFTEN))$$' -skip '^TestSiege$$' \
+		./internal/call ./internal/relay ./internal/room ./internal/federation ./internal/link ./cmd/wzp || failed=1; \
+	wait $$siege && [[ -z $$failed ]]
 
 js: ## Check the types of the page's JavaScript and run its tests, if there is Node.js 20
 	@bash tools/js.sh
