@@ -126,11 +126,14 @@ func (p *page) takesCalls() (contact string) {
 }
 
 // meets remembers who made a contact link.
-func (p *page) meets(contact string) {
+func (p *page) meets(contact string) { p.remembers("Friend", contact) }
+
+// remembers is meets with a name.
+func (p *page) remembers(name, contact string) {
 	p.t.Helper()
 	p.eval(fmt.Sprintf("location.hash = %q", contact), nil)
 	p.until("the name is asked for", "document.querySelector('#contact-name')", soon)
-	p.eval("document.querySelector('#contact-name').value = 'Friend'", nil)
+	p.eval(fmt.Sprintf("document.querySelector('#contact-name').value = %q", name), nil)
 	p.click("[data-sheet=contact-link] [type=submit]")
 	p.click("[data-sheet=contact] [data-icon=close]")
 }

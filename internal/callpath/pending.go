@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// pending is the paths with an attempt, as a heap: first comes the one that has something to do first. So what
-// one costs does not depend on how many there are.
+// pending is the paths with an attempt, as a heap: first comes the one that has something to do first. So
+// what one costs does not depend on how many there are.
 type pending []*path
 
 // Len, Less, Swap, Push and Pop are for package heap.
