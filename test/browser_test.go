@@ -108,8 +108,6 @@ func openPage(t *testing.T, address string, how look) *page {
 		chromedp.Flag("use-fake-ui-for-media-stream", true),
 		chromedp.Flag("autoplay-policy", "no-user-gesture-required"),
 		chromedp.Flag("mute-audio", false),
-		chromedp.Flag("disable-gpu", true),
-		chromedp.Flag("disable-extensions", true),
 		chromedp.WindowSize(1280, 800),
 	)
 	if how.say != "" {

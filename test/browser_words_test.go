@@ -12,9 +12,8 @@ import (
 )
 
 // TestPageCallSpeech: what people say in calls of pages at two relays, and of a page and the program, is
-// whole at the other's.
+// whole at the other's. No other test runs meanwhile: a browser that waits for a processor conceals.
 func TestPageCallSpeech(t *testing.T) {
-	t.Parallel()
 	u := federate(t, 2, chain(2), "delay=20ms")
 	anns, bobs, cleos := again(t, speech.Keywords), again(t, speech.Review), again(t, speech.Keywords)
 	ann := openPage(t, u.relays[0].page, look{say: anns.file})
