@@ -140,11 +140,7 @@ func (t *Table) lost(p *path, leg Leg, at time.Duration) {
 		if a.pending() {
 			t.endTries(p, Leg{}, wire.EndFailed)
 		}
-		p.next = nil
-		t.pending.remove(p)
-		t.leave(leg, p)
-		if p.open.generation == 0 {
-			t.remove(p)
+		if t.forgetAttempt(p); p.open.generation == 0 {
 			return
 		}
 	} else if one := a.find(leg); one != nil {

@@ -289,6 +289,11 @@ func (t *Table) abandon(p *path, reason wire.EndReason) {
 	if p.next.pending() {
 		t.endTries(p, Leg{}, reason)
 	}
+	t.dropAttempt(p)
+}
+
+// dropAttempt has a path be without its attempt.
+func (t *Table) dropAttempt(p *path) {
 	from := p.next.from
 	p.next = nil
 	t.pending.remove(p)
@@ -297,10 +302,7 @@ func (t *Table) abandon(p *path, reason wire.EndReason) {
 
 // forgetAttempt removes an attempt, and the path with it if that is all there is.
 func (t *Table) forgetAttempt(p *path) {
-	from := p.next.from
-	p.next = nil
-	t.pending.remove(p)
-	t.leave(from, p)
+	t.dropAttempt(p)
 	if p.open.generation == 0 {
 		t.remove(p)
 	}

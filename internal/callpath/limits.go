@@ -207,9 +207,7 @@ func (t *Table) evict(p *path, at time.Duration) {
 			t.endTries(p, Leg{}, wire.EndTooMany)
 			t.state(a.from, p.id, a.generation, wire.CallTooMany)
 		}
-		p.next = nil
-		t.pending.remove(p)
-		t.leave(a.from, p)
+		t.dropAttempt(p)
 	}
 	if p.open.generation != 0 {
 		t.close(p, Leg{}, wire.EndTooMany, at)

@@ -34,6 +34,7 @@ func (q *pending) Pop() any {
 	return p
 }
 
+// never is a time of a table's clock that does not come.
 const never = time.Duration(math.MaxInt64)
 
 // add has a path be seen to, at a time that wake says.

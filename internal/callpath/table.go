@@ -66,7 +66,7 @@ type Table struct {
 	held     map[*share.Group[holder]][]*path
 	open     int
 
-	due     time.Duration // when Tick has something to do beside what is pending; 0: never
+	due     time.Duration // when Tick has something to do beside what is pending
 	idleAt  time.Duration // when idle paths are looked for
 	effects []Effect
 }
@@ -83,6 +83,7 @@ func New(o Options, now time.Time) *Table {
 	return &Table{
 		self: o.Self, id: wire.RelayIDOf(o.Self), directory: o.Directory, limits: limits,
 		start:   now.Add(-time.Hour), // so that 0 is long ago
+		due:     never,
 		paths:   make(map[wire.RoomHash]*path),
 		waiting: make(map[wire.PathID]*waiting),
 		peers:   make(map[wire.RelayID]*neighbour),
@@ -247,8 +248,8 @@ func (t *Table) Tick(now time.Time) (next time.Time) {
 	for p := t.pending.due(at); p != nil; p = t.pending.due(at) {
 		t.advance(p, at)
 	}
-	if t.due != 0 && at >= t.due {
-		t.due = 0
+	if at >= t.due {
+		t.due = never
 		for id, w := range t.waiting {
 			if at >= w.until {
 				t.unwait(id)
@@ -258,22 +259,14 @@ func (t *Table) Tick(now time.Time) (next time.Time) {
 		}
 		t.sweep(at)
 	}
-	due := t.due
-	if first := t.pending.first(); due == 0 || first < due {
-		due = first
+	if due := min(t.due, t.pending.first()); due != never {
+		return t.start.Add(due)
 	}
-	if due == never {
-		return time.Time{}
-	}
-	return t.start.Add(due)
+	return time.Time{}
 }
 
 // wakeAt has Tick look for legs and paths whose time is over.
-func (t *Table) wakeAt(at time.Duration) {
-	if t.due == 0 || at < t.due {
-		t.due = at
-	}
-}
+func (t *Table) wakeAt(at time.Duration) { t.due = min(t.due, at) }
 
 // sweep ends paths over which nothing goes.
 func (t *Table) sweep(at time.Duration) {
