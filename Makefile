@@ -47,9 +47,9 @@ check: fmt tidy stale lint vuln ## Run the checks that need no tests
 #                    their memory would take five times as long. Most scenarios wait, so four run at once.
 #   QUIET            They start no goroutine; the tests that do run with the detector, which looks into the codec
 #                    there, too.
-#   TestScripts      Each line of a script starts the program, which takes long with the detector.
 #   LARGE            Crowds, floods and long talks of many do what smaller tests do with the detector: in TestSiege it
-#                    is a thousand attackers. The detector took a quarter of its time for a dozen of them.
+#                    is a thousand attackers. The detector took a quarter of its time for a dozen of them. In TestScripts
+#                    each line starts the program, which takes long with it.
 #                    A quarter of TestSiege's time went into collecting garbage: that is done less often. It takes
 #                    as long as all others here, and runs beside them.
 #   OFTEN            What they see depends on which packets are lost: they are tried a few times with the detector,

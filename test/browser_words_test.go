@@ -3,10 +3,10 @@ package test
 import (
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
+	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/audio"
 	"github.com/wzp-voice/wzp/internal/audio/speech"
 )
@@ -42,13 +42,15 @@ func TestPageCallSpeech(t *testing.T) {
 	cleo := &client{launch(t, command(t, "", "answer", "--auto", "--anybody", "--json", "--name", "cleo",
 		"--relay", u.relays[0].addr, "--identity", file, "--in", cleos.file, "--out", out))}
 	cleo.await("line", soon)
-	shown := launch(t, command(t, "", "id", "show", "--identity", file, "--page", u.relays[0].page))
-	shown.ends(0, soon)
-	_, contact, found := strings.Cut(strings.Join(shown.stdout.lines(), "\n"), "#")
-	if !found {
-		t.Fatalf("id show says %q", strings.Join(shown.stdout.lines(), "\n"))
+	seed, err := identity.LoadFile(file)
+	if err != nil {
+		t.Fatal(err)
 	}
-	bob.remembers("Zoe", strings.Fields(contact)[0])
+	contact, err := identity.ContactLink(seed.Identity().Public(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob.remembers("Zoe", contact)
 	bob.click("[data-person]:first-child [data-icon=call]")
 	bob.state("joined", soon)
 	bob.click(".talk")
@@ -59,12 +61,8 @@ func TestPageCallSpeech(t *testing.T) {
 	bob.click(".leave")
 	cleo.await("call_ended", soon)
 	cleo.leave()
-	files, err := filepath.Glob(filepath.Join(out, "*.wav"))
-	if err != nil || len(files) != 1 {
-		t.Fatalf("want one recording: %q, %v", files, err)
-	}
 	step := int(bobs.period.Seconds() * audio.SampleRate)
-	for pcm := heard(t, files[0]); len(pcm) >= 2*step; pcm = pcm[step:] {
+	for pcm := heard(t, onlyFile(t, filepath.Join(out, "*.wav"))); len(pcm) >= 2*step; pcm = pcm[step:] {
 		bobs.hear(pcm[:2*step])
 	}
 	bobs.want(t, "a page, at the program")
@@ -104,23 +102,10 @@ type repeated struct {
 // again makes a file that says a recording for five minutes, with pauses of a second.
 func again(t *testing.T, recording string) *repeated {
 	t.Helper()
-	r := &repeated{file: filepath.Join(t.TempDir(), recording+".wav"), said: speech.Must(t, recording, 0)}
+	r := &repeated{said: speech.Must(t, recording, 0)}
 	pause := make([]float32, audio.SampleRate)
 	r.period = time.Duration(len(r.said)+len(pause)) * time.Second / audio.SampleRate
-	w, err := audio.CreateWAV(r.file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range int(5 * time.Minute / r.period) {
-		for _, part := range [][]float32{r.said, pause} {
-			if err := w.WriteFrame(part); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
+	r.file = wavOf(t, recording, slices.Repeat(slices.Concat(r.said, pause), int(5*time.Minute/r.period)))
 	return r
 }
 

@@ -80,20 +80,7 @@ func newCallOver(t *testing.T, n int) *callOver {
 func soundAndSilence(t *testing.T, recording string, limit time.Duration) (path string, pcm []float32) {
 	t.Helper()
 	pcm = speech.Must(t, recording, limit)
-	path = filepath.Join(t.TempDir(), recording+".wav")
-	w, err := audio.CreateWAV(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, part := range [][]float32{pcm, make([]float32, 10*60*audio.SampleRate)} {
-		if err := w.WriteFrame(part); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return path, pcm
+	return wavOf(t, recording, pcm, make([]float32, 10*60*audio.SampleRate)), pcm
 }
 
 // meet has one remember another under a name, and returns the file in which that is kept.
@@ -206,11 +193,7 @@ func (c *callOver) talk() {
 // compare wants what one said to be in the other's recording.
 func (c *callOver) compare(who int, sent, got event, out string) {
 	c.t.Helper()
-	files, err := filepath.Glob(filepath.Join(out, "*.wav"))
-	if err != nil || len(files) != 1 {
-		c.t.Fatalf("want one recording: %q, %v", files, err)
-	}
-	report := speech.Compare(c.said[who], heard(c.t, files[0]))
+	report := speech.Compare(c.said[who], heard(c.t, onlyFile(c.t, filepath.Join(out, "*.wav"))))
 	if len(got.Talkers) != 1 || got.Talkers[0].Received == 0 || got.Talkers[0].Forged > 0 ||
 		sent.PacketsSent == 0 || report.Active < 50 || len(report.Missing) > report.Active/2 {
 		c.t.Errorf("%d of %d spoken frames are missing; %+v", len(report.Missing), report.Active, got.Talkers)

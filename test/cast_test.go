@@ -258,18 +258,26 @@ func (e event) talker(t *testing.T, name string) talker {
 func sound(t *testing.T, recording string, limit time.Duration) (path string, pcm []float32) {
 	t.Helper()
 	pcm = speech.Must(t, recording, limit)
-	path = filepath.Join(t.TempDir(), recording+".wav")
+	return wavOf(t, recording, pcm), pcm
+}
+
+// wavOf writes parts one behind the other to a WAV file, and returns its path.
+func wavOf(t *testing.T, name string, parts ...[]float32) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), name+".wav")
 	w, err := audio.CreateWAV(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.WriteFrame(pcm); err != nil {
-		t.Fatal(err)
+	for _, part := range parts {
+		if err := w.WriteFrame(part); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return path, pcm
+	return path
 }
 
 // heard reads a WAV file that a client wrote.
@@ -285,9 +293,15 @@ func heard(t *testing.T, path string) []float32 {
 // recordingOf returns the one file in dir that holds what the talker said.
 func recordingOf(t *testing.T, dir, name string) string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, name+"-*.wav"))
+	return onlyFile(t, filepath.Join(dir, name+"-*.wav"))
+}
+
+// onlyFile returns the one file that has a name like that.
+func onlyFile(t *testing.T, pattern string) string {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) != 1 {
-		t.Fatalf("want one file of %s: %v %v", name, files, err)
+		t.Fatalf("want one file %s: %q, %v", pattern, files, err)
 	}
 	return files[0]
 }

@@ -53,15 +53,16 @@ func callee(contacts *identity.Contacts, who string) (identity.Contact, error) {
 		return c, err
 	}
 	f, key, name, err := identity.ParseContact(who)
-	if err != nil && strings.ContainsAny(who, ":#") { // which no name is likely to have
+	switch {
+	case err == nil:
+		return identity.Contact{Name: name, Fingerprint: f, Key: key}, nil
+	case strings.ContainsAny(who, ":#"): // which no name is likely to have
 		return identity.Contact{}, usagef("%s is none of your contacts, nor can it be called: %w",
 			names.Quote(who), err)
-	}
-	if err != nil {
+	default:
 		return identity.Contact{}, usagef("%s is neither a fingerprint nor one of your contacts: see wzp "+
 			"contacts list, or add them with wzp contacts add NAME FINGERPRINT", names.Quote(who))
 	}
-	return identity.Contact{Name: name, Fingerprint: f, Key: key}, nil
 }
 
 // phone is a line of a program, and the one call that it has at a time.
