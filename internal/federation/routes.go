@@ -216,7 +216,7 @@ func (f *Federation) resolved(e presence.Resolved) {
 	if line == nil {
 		return
 	}
-	for _, l := range locations(e.Route) {
+	for _, l := range locations(e.Route, e.Before) {
 		body := wire.Append(nil, &wire.Route{Target: e.Target, Located: l})
 		if line.to.SendUrgent(wire.UrgentRoute, body) != nil {
 			f.rooms.Drops.Add(drops.RouteRate, 1) // it is over, or takes less than it asks for
@@ -224,14 +224,16 @@ func (f *Federation) resolved(e presence.Resolved) {
 	}
 }
 
-// locations returns what a client is told of a route: one message for each device, or that there is none.
-func locations(r presence.Route) (list []wire.Located) {
+// locations returns what a client is told of a route, after so many devices before: one message for each
+// device, or that there is none.
+func locations(r presence.Route, before int) (list []wire.Located) {
 	found := wire.FoundDevice
 	if r.Away {
 		found = wire.FoundAway
 	}
+	of := before + len(r.Records)
 	for i, record := range r.Records {
-		list = append(list, wire.Located{Found: found, Index: uint8(i), Of: uint8(len(r.Records)),
+		list = append(list, wire.Located{Found: found, Index: uint8(before + i), Of: uint8(of),
 			Chain: r.Chains[i], Record: record})
 	}
 	switch {

@@ -74,11 +74,13 @@ type question struct {
 	id   wire.QueryID
 }
 
-// Resolved is an Effect: what was found for one of our own askers. It comes once for each [Resolver.Ask].
+// Resolved is an Effect: what was found for one of our own askers. It comes once for each [Resolver.Ask], and
+// to a client again with devices that are found later.
 type Resolved struct {
 	By     Asker
 	Target identity.Fingerprint
 	Route  Route
+	Before int // devices that it was told of before
 }
 
 func (Resolved) effect() {}
@@ -101,7 +103,7 @@ func NewResolver(self wire.RelayID, d Directory) *Resolver {
 	}
 }
 
-// Ask has a route looked for, for one of our own. The answer is a [Resolved].
+// Ask has a route looked for, for one of our own. The answer is a [Resolved]; for a client more may follow.
 func (r *Resolver) Ask(f identity.Fingerprint, by Asker, now time.Time) {
 	by.Peer = wire.RelayID{}
 	a := &asker{by: by, left: wire.MaxHops - 1}
@@ -213,5 +215,15 @@ func (r *Resolver) resolve(a *asker, f identity.Fingerprint, places []place, uns
 		}
 	}
 	r.count(a, route.answer())
+	a.told = r.untold(a, places)
 	r.do(Resolved{By: a.by, Target: f, Route: route})
+}
+
+// resolveMore tells a client of devices that were found after its answer.
+func (r *Resolver) resolveMore(a *asker, f identity.Fingerprint, places []place, now time.Time) {
+	news := r.untold(a, places)
+	if route := r.route(a, news, false, now); route.Kind != NotFound {
+		r.do(Resolved{By: a.by, Target: f, Route: route, Before: len(a.told)})
+		a.told = append(a.told, news...)
+	}
 }

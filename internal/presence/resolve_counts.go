@@ -47,12 +47,12 @@ func (c *RouteCounts) Each(f func(by, answer string, n uint64)) {
 // Counts returns the counts so far.
 func (r *Resolver) Counts() RouteCounts { return r.counts }
 
-// count counts an asker's first answer.
+// count notes that an asker is answered, and counts its first answer.
 func (r *Resolver) count(a *asker, answer routeAnswer) {
-	if a.count {
+	if a.answered {
 		return
 	}
-	a.count = true
+	a.answered = true
 	by := askerClient
 	switch {
 	case !a.own():

@@ -56,12 +56,12 @@ func (r *Resolver) query(from wire.RelayID, m *wire.RouteQuery, now time.Time) {
 		return
 	}
 	local := r.local(m.Target)
-	r.tell(a, local)
+	r.tell(m.Target, a, local, 0, now)
 	var ways []Way
 	var found []place
 	if word == Mesh {
 		ways, found = r.ways(m.Target, a), r.remembered(m.Target, a, now)
-		r.tell(a, found)
+		r.tell(m.Target, a, found, 0, now)
 	}
 	switch {
 	case r.suffices(m.Target, a, found, ways, now), len(local) > 0 && len(ways) == 0:
@@ -74,40 +74,43 @@ func (r *Resolver) query(from wire.RelayID, m *wire.RouteQuery, now time.Time) {
 	}
 }
 
-// tell tells a peer of devices that it was not told of.
-func (r *Resolver) tell(a *asker, places []place) {
+// tell tells a peer of devices that it was not told of, and how many more are on their way; one of our own
+// only after its answer.
+func (r *Resolver) tell(f identity.Fingerprint, a *asker, places []place, more int, now time.Time) {
 	if a.own() {
+		if a.answered {
+			r.resolveMore(a, f, places, now)
+		}
 		return
 	}
-	type news struct {
-		place
-		chain []wire.RelayID
+	news := r.untold(a, places)
+	of := min(len(a.told)+len(news)+more, wire.MaxDevices)
+	for _, p := range news {
+		chain, _ := r.chain(a, &p)
+		r.count(a, routeAnswer(min(len(chain)+1, int(Chain))))
+		r.respond(a, &wire.Located{Found: wire.FoundDevice, Index: uint8(len(a.told)), Of: uint8(of),
+			Chain: append([]wire.RelayID{r.self}, chain...), Record: p.record})
+		a.told = append(a.told, p)
 	}
-	var list []news
+}
+
+// untold returns devices that an asker may be told of and was not yet, as far as there is space.
+func (r *Resolver) untold(a *asker, places []place) (list []place) {
 	for _, p := range places {
 		known := slices.ContainsFunc(a.told, func(o place) bool { return o.device == p.device })
-		chain, ok := r.chain(a, &p)
-		if ok && !known && len(a.told)+len(list) < wire.MaxDevices {
-			list = append(list, news{p, chain})
+		if _, ok := r.chain(a, &p); ok && !known && len(a.told)+len(list) < wire.MaxDevices {
+			list = append(list, p)
 		}
 	}
-	for _, n := range list {
-		r.count(a, routeAnswer(min(len(n.chain)+1, int(Chain))))
-	}
-	of := len(a.told) + len(list)
-	for _, n := range list {
-		r.respond(a, &wire.Located{Found: wire.FoundDevice, Index: uint8(len(a.told)), Of: uint8(of),
-			Chain: append([]wire.RelayID{r.self}, n.chain...), Record: n.record})
-		a.told = append(a.told, n.place)
-	}
+	return list
 }
 
 // tellNobody says to an asker that nobody was found.
 func (r *Resolver) tellNobody(f identity.Fingerprint, a *asker, unsure bool, now time.Time) {
 	switch {
+	case a.answered:
 	case a.own():
 		r.resolve(a, f, r.local(f), unsure, now)
-	case len(a.told) > 0:
 	case unsure:
 		r.count(a, answerUnsure)
 		r.respond(a, &wire.Located{Found: wire.FoundUnsure})
@@ -151,7 +154,7 @@ func (r *Resolver) response(from wire.RelayID, m *wire.RouteResponse, now time.T
 		} else if !errors.Is(err, errStale) {
 			r.do(Problem{from, problemRoute, err.Error()})
 		}
-		if q.whole() {
+		if q.missing() == 0 {
 			r.finish(s, q, now)
 		}
 	}
@@ -169,14 +172,14 @@ func (r *Resolver) awayCame(s *search, q *inquiry, l *wire.Located, now time.Tim
 	r.finish(s, q, now)
 }
 
-// whole reports whether all devices have come that there are.
-func (q *inquiry) whole() bool {
+// missing is how many devices have not come of those that there are.
+func (q *inquiry) missing() (n int) {
 	for _, came := range q.came[:q.of] {
 		if !came {
-			return false
+			n++
 		}
 	}
-	return true
+	return n
 }
 
 // Why an answer does not count.

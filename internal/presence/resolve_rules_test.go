@@ -227,6 +227,54 @@ func TestResolveShared(t *testing.T) {
 	net.calm()
 }
 
+// TestResolveLate: a client is answered 300 ms after the first device was found, and told of devices that are
+// found later as soon as they are, once each, also when the answer that has them came in part; so is a peer.
+// Who asks by HTTP is answered once. What was not found within 2 s is not waited for.
+func TestResolveLate(t *testing.T) {
+	for _, far := range []time.Duration{200 * time.Millisecond, 1500 * time.Millisecond} {
+		net := newResolveNet(t, 4, true) // 0 - 1 - 2 -- far -- 3
+		net.link(0, 1, 10*time.Millisecond)
+		net.link(1, 2, 10*time.Millisecond)
+		net.link(2, 3, far)
+		who := newResolvePerson(1)
+		net.nodes[1].available(who, 1)
+		for stay := range byte(3) {
+			net.nodes[3].available(who, 2+stay)
+		}
+		first := net.nodes[0]
+		first.tell(func(now time.Time) { first.resolver.Ask(who.fingerprint, Asker{HTTP: 9}, now) })
+		route, took := first.resolve(who.fingerprint)
+		if len(route.Records) != 1 || took < gatherFor || took > gatherFor+30*time.Millisecond {
+			t.Errorf("at %v: %v of %d after %v", far, route, len(route.Records), took)
+		}
+		net.run(resolveFor - took)
+		told, http := 0, 0
+		for _, one := range first.resolved {
+			if one.By.HTTP != 0 {
+				http++
+				continue
+			}
+			if one.Before != told {
+				t.Errorf("at %v: told of %d before, is said to be %d", far, told, one.Before)
+			}
+			told += len(one.Route.Records)
+		}
+		want := 4
+		if far > time.Second {
+			want = 1
+		}
+		if told != want || http != 1 {
+			t.Errorf("at %v: told of %d devices and by HTTP %d times, want %d and 1", far, told, http, want)
+		}
+		again, _ := first.resolve(who.fingerprint)
+		if len(again.Records) != want {
+			t.Errorf("at %v: %d are known afterwards, want %d", far, len(again.Records), want)
+		}
+		net.check()
+		net.calm()
+	}
+}
+
 // TestResolveSilence: a relay that does not answer costs 1.2 s, if there is another way, and 2 s if not; one
 // whose link goes down costs nothing.
 func TestResolveSilence(t *testing.T) {

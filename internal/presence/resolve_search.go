@@ -13,8 +13,9 @@ import (
 // search looks for somebody.
 //
 //	begin ── asks ──> inquiries ── all done: nobody, or all that there is ──────────────────> end
-//	            ^          |        found something, and 300 ms are over ────────────────────^
-//	            |          |        2 s are over ────────────────────────────────────────────'
+//	            ^          |        2 s are over ────────────────────────────────────────────'
+//	            |          |        found something, and 300 ms are over: who asks is answered, and
+//	            |          |        learns at once of what comes from then on
 //	            '── found nothing, or silent for 1.2 s: the next way
 type search struct {
 	target   identity.Fingerprint
@@ -37,12 +38,12 @@ type search struct {
 
 // asker is who waits for a search.
 type asker struct {
-	by    Asker
-	path  []wire.RelayID // by which a peer's query came
-	left  int            // how many relays a chain may have after this one
-	told  []place        // devices that a peer was told of
-	slot  *share.Group[shareKey]
-	count bool // its answer was counted
+	by       Asker
+	path     []wire.RelayID // by which a peer's query came
+	left     int            // how many relays a chain may have after this one
+	told     []place        // devices that it was told of
+	slot     *share.Group[shareKey]
+	answered bool
 }
 
 // own reports whether one of our own asks.
@@ -80,7 +81,7 @@ func (r *Resolver) root(path []wire.RelayID) wire.RelayID {
 func (r *Resolver) wait(f identity.Fingerprint, a *asker, ways []Way, now time.Time) {
 	s, covered := r.holds(f, a)
 	if s != nil {
-		r.tell(a, s.places.places)
+		r.tell(f, a, s.places.places, s.missing(), now)
 	}
 	if covered || !r.admit(a, now) {
 		r.tellNobody(f, a, !covered, now)
@@ -88,6 +89,7 @@ func (r *Resolver) wait(f identity.Fingerprint, a *asker, ways []Way, now time.T
 	}
 	if s != nil && !s.over { // admit may have ended it
 		s.askers = append(s.askers, a)
+		r.advance(s, now)
 		return
 	}
 	s = &search{target: f, path: a.path, left: a.left, by: a.by, ways: ways, askers: []*asker{a}}
@@ -154,15 +156,41 @@ func (r *Resolver) advance(s *search, now time.Time) {
 	if len(s.places.places) == 0 && !s.flooded && !s.busy(inquiryWaits) && len(r.local(s.target)) == 0 {
 		r.askAll(s, now)
 	}
+	if !s.gatherTo.IsZero() && !now.Before(s.gatherTo) {
+		r.answerSoFar(s, now)
+	}
 	idle := !s.busy(inquiryWaits) && !s.busy(inquiryLate)
-	over := !now.Before(s.deadline) || !s.gatherTo.IsZero() && !now.Before(s.gatherTo)
-	if all, more := s.foundAll(); over || all || idle && !more {
+	over := !now.Before(s.deadline) || len(s.askers) == 0
+	if all, more := s.foundAll(); over || (all || idle && !more) && s.missing() == 0 {
 		s.unsure = s.unsure || !idle
 		r.conclude(s, now)
 		return
 	}
-	s.due = s.next()
+	s.due = s.next(now)
 	r.remindAt(s.due)
+}
+
+// answerSoFar answers those who wait with what was found. Clients and peers that were told of a device wait
+// for more.
+func (r *Resolver) answerSoFar(s *search, now time.Time) {
+	r.foundAny(s, now)
+	for _, a := range slices.Clone(s.askers) {
+		if !a.answered {
+			r.answer(s, a, true, now)
+		}
+		if len(a.told) == 0 || a.by.HTTP != 0 {
+			r.leave(s, a)
+		}
+	}
+}
+
+// answer gives an asker its answer. unsure: who might know more was not asked, or has not answered.
+func (r *Resolver) answer(s *search, a *asker, unsure bool, now time.Time) {
+	if a.own() {
+		r.resolve(a, s.target, join(r.local(s.target), s.places.places), unsure, now)
+	} else {
+		r.tellNobodyHere(s.target, a, unsure || len(s.places.places) > 0, now)
+	}
 }
 
 // foundAll reports whether devices were found at all homes at which somebody is said to be; more: at some, so
@@ -174,9 +202,9 @@ func (s *search) foundAll() (all, more bool) {
 }
 
 // next returns when there is something to do.
-func (s *search) next() time.Time {
+func (s *search) next(now time.Time) time.Time {
 	next := s.deadline
-	if !s.gatherTo.IsZero() && s.gatherTo.Before(next) {
+	if s.gatherTo.After(now) && s.gatherTo.Before(next) {
 		next = s.gatherTo
 	}
 	for _, q := range s.inquiries {
@@ -190,6 +218,14 @@ func (s *search) next() time.Time {
 // busy reports whether some inquiry is in a state.
 func (s *search) busy(state inquiryState) bool {
 	return slices.ContainsFunc(s.inquiries, func(q *inquiry) bool { return q.state == state })
+}
+
+// missing is how many devices have not come of answers that came in part.
+func (s *search) missing() (n int) {
+	for _, q := range s.inquiries {
+		n += q.missing()
+	}
+	return n
 }
 
 // inquiry returns what a peer was asked, nil if nothing.
@@ -265,7 +301,14 @@ func (r *Resolver) finish(s *search, q *inquiry, now time.Time) {
 	r.found(s, q, now)
 }
 
-// found takes what an inquiry has found, and tells peers of it.
+// foundAny takes what has come of answers that are not whole.
+func (r *Resolver) foundAny(s *search, now time.Time) {
+	for _, q := range s.inquiries {
+		r.found(s, q, now)
+	}
+}
+
+// found takes what an inquiry has found, and tells of it.
 func (r *Resolver) found(s *search, q *inquiry, now time.Time) {
 	var news []place
 	for _, p := range q.pending {
@@ -283,12 +326,13 @@ func (r *Resolver) found(s *search, q *inquiry, now time.Time) {
 		s.gatherTo = now.Add(gatherFor)
 	}
 	for _, a := range s.askers {
-		r.tell(a, news)
+		r.tell(s.target, a, news, s.missing(), now)
 	}
 }
 
-// conclude answers all who wait, and ends the search.
+// conclude answers all who still wait, and ends the search.
 func (r *Resolver) conclude(s *search, now time.Time) {
+	r.foundAny(s, now)
 	if places := s.places.places; len(places) == 0 && !s.unsure && len(r.local(s.target)) == 0 {
 		r.nobody.put(s.target, looked{now, s.path, s.left})
 	}
@@ -296,10 +340,8 @@ func (r *Resolver) conclude(s *search, now time.Time) {
 		k.sought = looked{now, s.path, s.left}
 	}
 	for _, a := range s.askers {
-		if a.own() {
-			r.resolve(a, s.target, join(r.local(s.target), s.places.places), s.unsure, now)
-		} else if len(a.told) == 0 {
-			r.tellNobodyHere(s.target, a, s.unsure || len(s.places.places) > 0, now)
+		if !a.answered {
+			r.answer(s, a, s.unsure, now)
 		}
 	}
 	r.end(s)
