@@ -25,6 +25,9 @@ func (b *Bucket) Take(n, rate int, burst, now time.Duration) bool {
 	}
 }
 
+// FullAt returns when the bucket is full again, if nothing is taken until then.
+func (b *Bucket) FullAt() time.Duration { return time.Duration(b.full.Load()) }
+
 // spend takes n bytes, which the bucket may be short of then.
 func (b *Bucket) spend(n, rate int, now time.Duration) {
 	for {

@@ -177,6 +177,58 @@ func TestClientLimits(t *testing.T) {
 	}
 }
 
+// TestComesBack: an identity whose session is over and that comes back calls no more often than one that
+// stays, also when thousands of others come and go. Who may do all again is forgotten.
+func TestComesBack(t *testing.T) {
+	net := newNetwork(t, 1, "")
+	a := net.nodes[0]
+	called := a.client(2, 22)
+	called.available = true
+	sessions, calls := uint64(1000), 0
+	comes := func(seed byte, n int) (set int) {
+		sessions++
+		e := a.client(seed, sessions)
+		for range n {
+			calls++
+			id := e.forward(seedOf(calls), 1, called.who.Fingerprint())
+			e.says(wire.UrgentCallEnd, &wire.CallEnd{Path: id, Generation: 1})
+		}
+		for _, s := range e.states {
+			if s.Code == wire.CallSetUp {
+				set++
+			}
+		}
+		e.gone()
+		return set
+	}
+	if n := comes(5, 30); n != 10 {
+		t.Errorf("%d calls in a moment", n)
+	}
+	if n := comes(5, 30); n != 0 {
+		t.Errorf("%d calls after it came back", n)
+	}
+	for i := range 2 * maxSpent { // of one network, each with an identity of its own
+		c := &caller{key: identity.PublicKey{1, byte(i), byte(i >> 8)}}
+		c.calls.Take(callSeconds, 1, callsBurst, a.table.clock(net.now))
+		a.table.callers[c.key] = c
+		a.table.goes(c, holder{group: budget.Group{ID: 0xc000_0200}}, a.table.clock(net.now))
+	}
+	if n := a.table.spent.shares.Total(); n != maxSpent || len(a.table.callers) != maxSpent+1 {
+		t.Errorf("%d are remembered, of %d callers", n, len(a.table.callers))
+	}
+	if n := comes(5, 1); n != 0 {
+		t.Error("it is nobody new by those who came after it")
+	}
+	net.run(callSeconds * time.Second)
+	if n := comes(5, 30); n != 1 {
+		t.Errorf("%d calls after 6 s", n)
+	}
+	net.run(2 * time.Minute)
+	if n := len(a.table.callers); n != 1 {
+		t.Errorf("%d callers are left", n)
+	}
+}
+
 // TestWaitingIsShared: who waits takes few places, and a customer with many addresses gives way to others.
 func TestWaitingIsShared(t *testing.T) {
 	net := newNetwork(t, 1, "")

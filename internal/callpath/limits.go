@@ -6,6 +6,7 @@ import (
 
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/budget"
+	"github.com/wzp-voice/wzp/internal/share"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -83,12 +84,13 @@ func (c *client) source() budget.Source {
 	return budget.Source{Group: c.group, Member: budget.ID(c.caller.key[:])}
 }
 
-// caller is an identity with sessions here.
+// caller is an identity with sessions here, or that had some a moment ago.
 type caller struct {
 	key         identity.PublicKey
 	fingerprint identity.Fingerprint
 	sessions    int
-	paths       int // that it brought
+	spent       *share.Group[holder] // in whose share it is remembered without a session; else nil
+	paths       int                  // that it brought
 	waiting     int
 	callees     []*callee     // whom it calls
 	failed      []wire.PathID // paths that ended otherwise than by their ends: they may come again
@@ -156,13 +158,19 @@ func peerSource(l Leg) budget.Source {
 	return budget.Source{Group: budget.Group{Link: true, ID: budget.ID(l.Peer[:])}}
 }
 
-// holding returns in whose share a path counts that a leg brings. Of IPv6 a customer has a /48.
+// holding returns in whose share a path counts that a leg brings.
 func (t *Table) holding(from Leg) []holder {
 	source := t.source(from)
-	if g := &source.Group; g.Address && g.ID>>32 != 0 {
+	source.Group = customer(source.Group)
+	return []holder{{group: source.Group}, {source.Group, source.Member}}
+}
+
+// customer returns a peer link or an address block as a customer has one: of IPv6 a /48.
+func customer(g budget.Group) budget.Group {
+	if g.Address && g.ID>>32 != 0 {
 		g.ID = g.ID >> 16 << 16
 	}
-	return []holder{{group: source.Group}, {source.Group, source.Member}}
+	return g
 }
 
 // add makes a path, if it has a place, or gets that of whoever holds most; nil: it has none.

@@ -60,6 +60,7 @@ type Table struct {
 	peers   map[wire.RelayID]*neighbour
 	clients map[uint64]*client
 	callers map[identity.PublicKey]*caller
+	spent   spent
 
 	forwards *budget.Pool // how many a second
 	shares   share.Tree[holder]
@@ -121,6 +122,9 @@ func (t *Table) Connect(session uint64, who identity.PublicKey, group budget.Gro
 		c = &caller{fingerprint: who.Fingerprint(), key: who}
 		t.callers[who] = c
 	}
+	if c.spent != nil {
+		t.spent.remove(c)
+	}
 	c.sessions++
 	t.clients[session] = &client{caller: c, group: group}
 }
@@ -150,7 +154,7 @@ func (t *Table) Down(leg Leg, now time.Time) {
 	}
 	delete(t.clients, leg.Session)
 	if c.caller.sessions--; c.caller.sessions == 0 {
-		delete(t.callers, c.caller.key)
+		t.goes(c.caller, holder{group: customer(c.group)}, at)
 	}
 }
 
@@ -258,6 +262,7 @@ func (t *Table) Tick(now time.Time) (next time.Time) {
 			}
 		}
 		t.sweep(at)
+		t.forgetSpent(at)
 	}
 	if due := min(t.due, t.pending.first()); due != never {
 		return t.start.Add(due)
