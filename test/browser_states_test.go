@@ -220,11 +220,12 @@ func openStates(t *testing.T) *statePages {
 		s.columns = []string{"alone", "others", "muted", "held"}
 	}
 	for _, room := range []string{"others", "outside"} {
-		startJoin(t, r.addr, room, "--in", "tone", "--out", "none", "--no-dtx", "--name", "bert")
+		if room == "others" || slices.Contains(s.columns, room) {
+			startJoin(t, r.addr, room, "--in", "tone", "--out", "none", "--no-dtx", "--name", "bert")
+		}
 	}
 	home := "http://" + g.listener.Addr().String() + "/"
-	first := openPage(t, home, look{before: watchLines})
-	first.do(emulation.SetFocusEmulationEnabled(true))
+	first := openPage(t, "about:blank", look{}) // a door would draw its own level
 	secret := newSecret(t)
 	for _, column := range s.columns {
 		to := map[string]string{"alone": home + "alone", "outside": home + "outside#k=" + secret}[column]
