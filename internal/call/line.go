@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	renewEvery  = 2 * time.Minute // a reach record is good for 5
-	closingTime = 3 * time.Second // for the last words of calls, when a line is closed
+	renewEvery  = 2 * time.Minute  // a reach record is good for 5
+	renewSoon   = 10 * time.Second // when too many came
+	closingTime = 3 * time.Second  // for the last words of calls, when a line is closed
 )
 
 // What a user cannot do with a line, or not now.

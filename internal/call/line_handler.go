@@ -57,7 +57,7 @@ func (l *Line) rooms() (list []*Room) {
 func (h *lineHandler) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) (accepted bool) {
 	switch kind {
 	case wire.UrgentRoute, wire.UrgentCallOffer, wire.UrgentCallMessage, wire.UrgentCallState,
-		wire.UrgentCallEnd, wire.UrgentKeptCall:
+		wire.UrgentCallEnd, wire.UrgentKeptCall, wire.UrgentRecordRefused:
 		accepted = h.inbox.put(kind, body)
 		signal(h.wake)
 		return accepted

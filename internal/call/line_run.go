@@ -96,10 +96,23 @@ func (l *Line) came(m *signalling.Line, message lineMessage, now time.Time) {
 		err = parsed(wire.Parse[wire.CallEnd], body, func(e wire.CallEnd) { m.EndCame(e, now) })
 	case wire.UrgentKeptCall:
 		err = parsed(wire.Parse[wire.KeptCall], body, func(k wire.KeptCall) { m.KeptCame(k, now) })
+	case wire.UrgentRecordRefused:
+		refused := func(r wire.RecordRefused) { l.recordRefused(r, now) }
+		err = parsed(wire.Parse[wire.RecordRefused], body, refused)
 	}
 	if err != nil {
 		l.client.config.Log.Debug("the relay sent a bad urgent message", "kind", message.kind, "err", err)
 	}
+}
+
+// recordRefused has another record sent soon, or says what keeps it from counting.
+func (l *Line) recordRefused(m wire.RecordRefused, now time.Time) {
+	if m.Reason == wire.RecordTooOften {
+		l.renew = now.Add(renewSoon)
+		return
+	}
+	l.events.put(LineWarning{"you cannot be called: the relay did not take what says where you are; " +
+		"see that date and time are right here, the next try is in 2 minutes"})
 }
 
 // send sends a message when the session has room for it.

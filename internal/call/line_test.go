@@ -2,11 +2,13 @@ package call
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/audio/speech"
 	"github.com/wzp-voice/wzp/internal/signalling"
 	"github.com/wzp-voice/wzp/internal/simnet"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // TestCall: two who know each other call each other, over one relay and over a chain of five, and what they
@@ -75,4 +77,40 @@ func (u *union) bothSay(a, b *party) {
 	if x, y := a.room.SafetyNumber(), b.room.SafetyNumber(); x == "" || x != y {
 		u.t.Errorf("safety numbers %q and %q", x, y)
 	}
+}
+
+// TestRecordRefused: who cannot be called any more, for the relay does not take a record, is told so; after
+// too many of them the next one comes soon.
+func TestRecordRefused(t *testing.T) {
+	inTelephone(t, 1, nil, simnet.Profile{}, func(u *union) {
+		bert := u.relays[0].party("bert", true)
+		time.Sleep(time.Second)
+		says := func(record []byte) {
+			if err := bert.line.link.Session().SendUrgent(wire.UrgentAvailable, record); err != nil {
+				t.Fatal(err)
+			}
+		}
+		warned := func() bool {
+			return bert.saw(func(e LineEvent) bool { _, ok := e.(LineWarning); return ok })
+		}
+		renews := func() time.Duration { // in how long
+			synctest.Wait()
+			return time.Until(bert.line.renew)
+		}
+		if d := renews(); d < time.Minute {
+			t.Errorf("the next record comes in %v", d)
+		}
+		for range 20 {
+			says(bert.line.record(bert.line.relay))
+		}
+		time.Sleep(5 * time.Second)
+		if d := renews(); d > renewSoon {
+			t.Errorf("after too many the next record comes in %v", d)
+		}
+		if warned() {
+			t.Error("too many records are worth a warning")
+		}
+		says(bert.line.record(newIdentity(77).Public()))
+		bert.until("it is said that bert cannot be called", time.Second, warned)
+	})
 }

@@ -103,7 +103,12 @@ func (s *session) lineUrgent(kind wire.UrgentKind, body []byte) (accepted bool) 
 			r.federation.Unavailable(s.number)
 		} else if refused := r.available(s, body); refused != nil {
 			r.rooms.Drops.Add(drops.Record, 1)
-			r.log.Debug("a reach record is not taken", "why", refused.Reason)
+			r.log.Debug("a reach record is not taken", "why", refused.Error())
+			m := &wire.RecordRefused{Reason: wire.RecordInvalid}
+			if refused.Code == wire.CodeRate {
+				m.Reason = wire.RecordTooOften
+			}
+			_ = s.Session.SendUrgent(wire.UrgentRecordRefused, wire.Append(nil, m)) // it sends another
 		}
 	}
 	return true

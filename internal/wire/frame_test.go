@@ -136,7 +136,7 @@ func TestNames(t *testing.T) {
 		"members wanted": UrgentMembersWanted,
 		"key received":   UrgentKeyReceived, "relays": UrgentRelays, "media dropped": UrgentMediaDropped,
 		"available": UrgentAvailable, "call forward": UrgentCallForward, "call media": UrgentCallMedia,
-		"kept call": UrgentKeptCall, "urgent kind 26": UrgentKind(26), "urgent kind 31": UrgentKind(31),
+		"kept call": UrgentKeptCall, "record refused": UrgentRecordRefused, "urgent kind 31": UrgentKind(31),
 		"federation room": UrgentFederationRoom, "federation leave": UrgentFederationLeave,
 		"federation want":  UrgentFederationWant,
 		"federation fetch": UrgentFederationFetch, "federation members": UrgentFederationMembers,

@@ -73,6 +73,8 @@ func FuzzCallMedia(f *testing.F)   { fuzzLayout(f, "call media") }
 func FuzzKeptWanted(f *testing.F)  { fuzzLayout(f, "kept wanted") }
 func FuzzKeptCall(f *testing.F)    { fuzzLayout(f, "kept call") }
 
+func FuzzRecordRefused(f *testing.F) { fuzzLayout(f, "record refused") }
+
 func FuzzSignal(f *testing.F) { fuzzLayout(f, "signal") }
 
 func FuzzCallEntry(f *testing.F) {

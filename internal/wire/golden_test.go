@@ -162,6 +162,7 @@ var layouts = map[string]format{
 	"call media":         structure[CallMedia](),
 	"kept wanted":        structure[KeptWanted](),
 	"kept call":          structure[KeptCall](),
+	"record refused":     structure[RecordRefused](),
 	"signal": {
 		func(b []byte) (any, error) {
 			s, err := ParseSignal(b)

@@ -10,7 +10,8 @@ import (
 
 const keptDeviceHex = "d0d1d2d3d4d5d6d7"
 
-// keptGoldens are what clients and relays say of kept offers, by hand from docs/protocol.md, section 13.7.
+// keptGoldens are what clients and relays say of kept offers, by hand from docs/protocol.md, section 13.7,
+// and of records, section 11.1.
 func keptGoldens() []golden {
 	var device, other DeviceID
 	var key identity.PublicKey
@@ -24,6 +25,7 @@ func keptGoldens() []golden {
 		{"kept call", keptDeviceHex + "14 13 202122232425262728292a2b2c2d2e2f" +
 			"303132333435363738393a3b3c3d3e3f aabbcc",
 			KeptCall{device, 20, 19, key, []byte{0xaa, 0xbb, 0xcc}}},
+		{"record refused", "02", RecordRefused{RecordTooOften}},
 	}
 }
 
@@ -44,6 +46,9 @@ func TestKeptRefused(t *testing.T) {
 		{"kept call", keptDeviceHex + "02 01" + key, ErrTruncated}, // no offer
 		{"kept call", keptDeviceHex + "02 01" + key[2:], ErrTruncated},
 		{"kept call", keptDeviceHex + "02 01" + key + strings.Repeat("aa", 851), ErrLimit},
+		{"record refused", "", ErrTruncated},
+		{"record refused", "00", ErrInvalid},
+		{"record refused", "0101", ErrInvalid},
 	} {
 		v, err := layouts[tc.layout].parse(unhex(t, tc.hex))
 		if !errors.Is(err, tc.want) {

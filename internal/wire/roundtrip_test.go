@@ -282,12 +282,13 @@ func TestRoundTripLayouts(t *testing.T) {
 		"call state": func() any {
 			return CallState{r.pathID(), 1 | r.varint(), CallCode(r.IntN(256))}
 		},
-		"call message": func() any { return CallMessage{r.pathID(), r.bytes(1, MaxCallMessage)} },
-		"call end":     func() any { return CallEnd{r.pathID(), 1 | r.varint(), EndReason(r.IntN(256))} },
-		"call media":   func() any { return r.callMedia() },
-		"kept wanted":  func() any { return r.keptWanted() },
-		"kept call":    func() any { return r.keptCall() },
-		"signal":       func() any { return r.signal() },
+		"call message":   func() any { return CallMessage{r.pathID(), r.bytes(1, MaxCallMessage)} },
+		"call end":       func() any { return CallEnd{r.pathID(), 1 | r.varint(), EndReason(r.IntN(256))} },
+		"call media":     func() any { return r.callMedia() },
+		"kept wanted":    func() any { return r.keptWanted() },
+		"kept call":      func() any { return r.keptCall() },
+		"record refused": func() any { return RecordRefused{RecordReason(1 + r.IntN(255))} },
+		"signal":         func() any { return r.signal() },
 		"payload": func() any {
 			p := Payload{Timestamp: uint16(r.Uint32()), Codec: r.bytes(1, 300)}
 			p.Codec[0] &^= 4 // mono

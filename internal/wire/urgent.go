@@ -45,6 +45,8 @@ const (
 	UrgentKeptWanted  UrgentKind = 24 // from the client
 	UrgentKeptCall    UrgentKind = 25 // from the relay
 
+	UrgentRecordRefused UrgentKind = 26 // from the relay
+
 	// Between relays, docs/protocol.md, section 9.2: the structs of these names.
 	UrgentFederationRoom    UrgentKind = 32
 	UrgentFederationLeave   UrgentKind = 33
@@ -72,7 +74,7 @@ var urgentNames = [...]string{1: "members joined", "members left", "refetch", "s
 	6: "sender key", "key wraps", "key", "keys wanted", "key delivered", "members wanted", "key received",
 	13: "relays", "media dropped",
 	15: "available", "route wanted", "route", "call forward", "call offer", "call message", "call state",
-	22: "call end", "call media", "kept wanted", "kept call",
+	22: "call end", "call media", "kept wanted", "kept call", "record refused",
 	32: "federation room", "federation leave", "federation want", "federation fetch", "federation members",
 	"federation message",
 	40: "presence home", "presence gone", "presence news", "presence compare", "presence contents",

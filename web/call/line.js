@@ -13,6 +13,7 @@
  */
 
 import { Client } from '../link/client.js';
+import { Refused } from '../link/dial-attempt.js';
 import { realClock, soonest } from '../link/clock.js';
 import { STATE, hangUp } from '../signalling/call.js';
 import { answerCall } from '../signalling/called.js';
@@ -21,7 +22,9 @@ import { Line as Machine } from '../signalling/line.js';
 import { acceptTransfer, consent, transfer } from '../signalling/transfer.js';
 import { hold, mute, sayKeys } from '../signalling/up.js';
 import { toHex } from '../wire/bytes.js';
-import { AVAILABLE, MEDIA_DROPPED, SHUTDOWN } from '../wire/urgent.js';
+import {
+  AVAILABLE, MEDIA_DROPPED, RECORD, RECORD_REFUSED, SHUTDOWN, parseRecordRefused,
+} from '../wire/urgent.js';
 import { fingerprintOf } from '../identity/identity.js';
 import { LineCall } from './line-call.js';
 import { LineInbox } from './line-inbox.js';
@@ -37,6 +40,7 @@ import { endOf } from './room.js';
 
 const PROGRAM = 'wzp web';
 const RENEW_EVERY = 120_000; // ms: a reach record is good for 300 s
+const RENEW_SOON = 10_000; // when too many came
 const CLOSING_TIME = 3000; // ms for the last words of calls, when a line is closed
 const LOOK_EVERY = 20; // ms, meanwhile
 const OUT_AGAIN = 50; // ms, when the session had no room for all
@@ -163,7 +167,10 @@ export class Line {
     for (const { link } of this.#calls.values()) link?.detached(cause);
   }
 
-  /** @param {'opening' | 'up' | 'down' | 'ended'} state @param {{cause?: string, error?: any}} [more] */
+  /**
+   * @param {'opening' | 'up' | 'down' | 'ended'} state
+   * @param {{available?: boolean, cause?: string, error?: any}} [more]
+   */
   #tellState(state, more = {}) {
     if (this.#over) return;
     const available = this.#stay.takesCalls && state === 'up';
@@ -186,6 +193,7 @@ export class Line {
   /** @param {number} kind @param {Bytes} body @returns {boolean} false: it cannot be used yet */
   #urgent(kind, body) {
     if (this.#inbox.takes(kind)) return this.#inbox.receive(kind, body);
+    if (kind === RECORD_REFUSED) this.#recordRefused(body);
     if (kind === MEDIA_DROPPED || kind === SHUTDOWN) {
       for (const { link } of this.#calls.values()) link?.urgent(kind, body.slice());
     }
@@ -251,6 +259,14 @@ export class Line {
   #giveWords(leave) {
     this.#config.tell({ type: 'stay', leave });
     for (const call of this.#calls.values()) call.tell({ type: 'stay', leave });
+  }
+
+  /** @param {Bytes} body */
+  #recordRefused(body) {
+    const often = parseRecordRefused(body) === RECORD.tooOften;
+    if (often) this.#renewAt = this.#clock.now() + RENEW_SOON;
+    else this.#tellState('up', { available: false, error: endOf(new Refused('record', '')) });
+    this.#background(this.#turn(() => {}));
   }
 
   async #renew() {

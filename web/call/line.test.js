@@ -633,3 +633,24 @@ withLines('a browser that cannot store keeps no missed calls, and says so', { an
   bob.room.over = true;
   lab.people.pop();
 });
+
+withLines('who cannot be called, for the relay takes no record, says so; too many records are followed by one later', {
+  bob: { takesCalls: true },
+}, async ({ lab, exchange }, bob) => {
+  await lab.run(300);
+  const first = bob.link.record;
+  exchange.tell(bob.link, urgent.RECORD_REFUSED, urgent.appendRecordRefused(urgent.RECORD.tooOften));
+  await lab.run(9000);
+  assert.deepEqual([bob.all('line').at(-1).available, bob.link.record === first], [true, true]);
+  await lab.run(2000);
+  assert.notEqual(bob.link.record, first);
+  for (const reason of [urgent.RECORD.invalid, 77]) {
+    exchange.tell(bob.link, urgent.RECORD_REFUSED, urgent.appendRecordRefused(reason));
+    await lab.run(300);
+    const { state, available, error } = bob.all('line').at(-1);
+    assert.deepEqual([state, available, error.code], ['up', false, 'record']);
+    bob.line.setTakesCalls(true); // as when somebody looks at the page again
+    await lab.run(300);
+    assert.deepEqual(bob.all('line').at(-1), { type: 'line', state: 'up', available: true });
+  }
+});

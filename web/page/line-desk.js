@@ -155,6 +155,6 @@ export class LineDesk {
   /** Somebody looks at the page, or not; or the network is back. */
   watched() {
     this.line?.watched(!document.hidden);
-    if (this.#refused && !this.line && !document.hidden) void this.settingsChanged(); // it may be set by now
+    if (this.#refused && !document.hidden) void this.settingsChanged(); // it may be set by now
   }
 }

@@ -114,6 +114,7 @@ hostile(
   'media dropped', [urgent.appendMediaDropped({ reason: 2, dropped: 250, sent: 500 })],
   urgent.parseMediaDropped,
 );
+hostile('record refused', [urgent.appendRecordRefused(2)], urgent.parseRecordRefused);
 hostile('members left', [urgent.appendMembersLeft([id, id])], urgent.parseMembersLeft);
 hostile('sender keys', [urgent.appendSenderKey({ recipients: 3, key })], urgent.parseSenderKey);
 hostile(

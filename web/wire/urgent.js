@@ -41,6 +41,7 @@ export const CALL_END = 22; // from both: parseEnd
 export const CALL_MEDIA = 23; // from the client: appendMedia
 export const KEPT_WANTED = 24; // from the client: appendKeptWanted in kept.js
 export const KEPT_CALL = 25; // from the relay: parseKeptCall
+export const RECORD_REFUSED = 26; // from the relay: parseRecordRefused
 
 export const MEMBER_ID_SIZE = 6;
 export const MAX_ENTRY = 420;
@@ -142,6 +143,29 @@ export function fromColons(text, size, what = 'relay id') {
   const bytes = fromHex(text.replaceAll(':', ''), size, what);
   if (colons(bytes) !== text) throw new FormatError(what, 'invalid', 'groups of four, joined by colons');
   return bytes;
+}
+
+/** Reasons of parseRecordRefused; others may come, and mean as much as invalid. */
+export const RECORD = /** @type {const} */ ({ invalid: 1, tooOften: 2 });
+
+/**
+ * Why the relay does not take a reach record.
+ *
+ *     reason (1)
+ *
+ * @param {Bytes} message @returns {number} one of RECORD, or above
+ */
+export function parseRecordRefused(message) {
+  const r = new Reader(message, 'record refused');
+  const reason = r.uint8();
+  r.end('goes on after its reason');
+  if (reason === 0) throw new FormatError('record refused', 'invalid', 'no reason');
+  return reason;
+}
+
+/** @param {number} reason */
+export function appendRecordRefused(reason) {
+  return new Writer().uint8(reason).done();
 }
 
 /**
