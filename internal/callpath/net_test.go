@@ -50,6 +50,7 @@ type node struct {
 	mute     bool                          // it takes and acknowledges all, and says nothing
 	keeps    map[identity.Fingerprint]bool // who is away, and has offers kept here
 	kept     []string
+	untold   []wire.PathID // paths that were over before their offer went to the called
 }
 
 // end is a session of a client.
@@ -247,6 +248,12 @@ func (n *node) carryOut() {
 			n.problems = append(n.problems, e.What)
 		case Drop:
 			n.drops++
+		case Untold:
+			f, err := wire.Parse[wire.CallForward](e.Offer)
+			if err != nil {
+				n.net.t.Error(err)
+			}
+			n.untold = append(n.untold, f.Path())
 		}
 	}
 }

@@ -145,6 +145,31 @@ func (e *end) offered() (n int) {
 	return n
 }
 
+// TestUntold: the offer of a caller who gave up before its turn is told to the owner once, who keeps it as a
+// missed call; one that went to the called's session is not.
+func TestUntold(t *testing.T) {
+	net := newNetwork(t, 1, "")
+	home := net.nodes[0]
+	home.acks = time.Second
+	called := home.client(2, 22)
+	called.available = true
+	first, second := home.client(5, 55), home.client(6, 66)
+	told := first.forward(seedOf(1), 1, called.who.Fingerprint())
+	waits := second.forward(seedOf(2), 1, called.who.Fingerprint())
+	net.run(100 * time.Millisecond)
+	for path, of := range map[wire.PathID]*end{told: first, waits: second} {
+		of.says(wire.UrgentCallEnd, &wire.CallEnd{Path: path, Generation: 1})
+		of.says(wire.UrgentCallEnd, &wire.CallEnd{Path: path, Generation: 1})
+	}
+	net.run(5 * time.Second)
+	if len(called.offers) != 1 || called.offers[0].Path() != told {
+		t.Errorf("%d offers went to the called", len(called.offers))
+	}
+	if !slices.Equal(home.untold, []wire.PathID{waits}) {
+		t.Errorf("untold are %v, want %v", home.untold, waits)
+	}
+}
+
 // TestStrangersKeepNobodyOut: who is called by a crowd, which says things and sends media, is reached by
 // others, be it by the link by which the crowd comes or by another one; and keeps the calls that there are.
 func TestStrangersKeepNobodyOut(t *testing.T) {

@@ -76,6 +76,16 @@ export class CallModel {
     this.question = null;
   }
 
+  /**
+   * Nobody waits for the answer any more. @param {CallModel['question']} question
+   * @returns {boolean} whether it was still asked
+   */
+  lapsed(question) {
+    const asked = question !== null && this.question === question;
+    if (asked) this.question = null;
+    return asked;
+  }
+
   /** Who holds it, for the room model. @returns {'' | 'us' | 'them'} */
   get onHold() {
     return this.us ? 'us' : this.them ? 'them' : '';

@@ -32,6 +32,7 @@ import { say } from '../words/say.js';
 
 /** The entry of the history that a call is in: the one before it is the way back, which is asked for. */
 const inCall = { call: true };
+const askedFor = 70_000; // ms that the other's end waits for the answer to a question
 
 export class DirectCall {
   stay;
@@ -109,13 +110,17 @@ export class DirectCall {
   /** @param {import('./line.js').CallEvent} message */
   #told(message) {
     if (message.type === 'transferred') return this.#options.board.goesOn(this, message);
-    const before = this.model.phase;
+    const { phase: before, question: asked } = this.model;
     if (!this.model.apply(message)) return;
     if (message.type === 'held') {
       this.stay.setHold(this.model.onHold);
       setAttribute(this.#hold, 'aria-pressed', this.model.us);
     }
     if (this.model.phase === 'ended') return; // the room's own end follows
+    const { question } = this.model;
+    if (question && question !== asked) {
+      setTimeout(() => void (this.model.lapsed(question) && this.show()), askedFor);
+    }
     if (before !== this.model.phase) this.#phaseChanged();
     else this.show();
   }

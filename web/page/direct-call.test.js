@@ -33,7 +33,12 @@ test('a call goes through its phases, and what ended it stays', () => {
   model.apply({ type: 'held', us: true, them: true });
   assert.equal(model.onHold, 'us', 'what we can end goes before');
   model.apply({ type: 'consent_wanted', fingerprint: '8470', key: '97' });
-  assert.deepEqual(model.question, { kind: 'consent', fingerprint: '8470', key: '97' });
+  const first = model.question;
+  assert.deepEqual(first, { kind: 'consent', fingerprint: '8470', key: '97' });
+  assert.deepEqual([model.lapsed(first), model.question, model.lapsed(first)], [true, null, false]);
+  model.apply({ type: 'transfer_asked', fingerprint: '8471', key: '98' });
+  assert.equal(model.lapsed(first), false, 'another question is another one');
+  assert.equal(model.question?.kind, 'transfer');
   model.apply({ type: 'call', phase: 'ended', reason: 'hung_up', by: 'them' });
   model.apply({ type: 'call', phase: 'ended', reason: 'failed', by: null });
   assert.equal(model.reason, 'hung_up');
