@@ -19,6 +19,9 @@ type answerCmd struct {
 	talkFlags
 }
 
+// Help implements kong.HelpProvider.
+func (*answerCmd) Help() string { return "While it rings: a answers, d declines. " + keysHelp }
+
 func (c *answerCmd) Run(ctx context.Context) (err error) {
 	if err := c.check(); err != nil {
 		return err

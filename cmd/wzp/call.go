@@ -18,6 +18,12 @@ type callCmd struct {
 	talkFlags
 }
 
+// whomToCall is how kong calls the argument where it is missing.
+const whomToCall = "<fingerprint|name>"
+
+// Help implements kong.HelpProvider.
+func (*callCmd) Help() string { return keysHelp }
+
 func (c *callCmd) Run(ctx context.Context) (err error) {
 	if err := c.check(); err != nil {
 		return err

@@ -60,6 +60,10 @@ func (p *phone) forgetKeys() {
 	}
 }
 
+// keysHelp is what --help says of keys.
+const keysHelp = "Keys in a call, in a terminal: m mutes, h holds, d hangs up; with --ptt the space bar " +
+	"opens and closes the microphone. q or Ctrl-C quits."
+
 // keysOfCall says what keys do in a call that is up.
 func (p *phone) keysOfCall() string {
 	switch {

@@ -62,6 +62,9 @@ func forTerminal(text string) string {
 func parseError(err error) error {
 	m := noValue.FindStringSubmatch(err.Error())
 	switch {
+	case strings.Contains(err.Error(), whomToCall):
+		return usagef("whom to call is missing: the name of a contact (wzp contacts list), a fingerprint " +
+			"or a contact link")
 	case m == nil:
 		return usageError{err}
 	case m[2] != "" && !strings.HasPrefix(m[2], "--"):
