@@ -16,6 +16,14 @@ type Group struct {
 	ID      uint64
 }
 
+// Customer returns the group as one customer has it: of IPv6 a /48.
+func (g Group) Customer() Group {
+	if g.Address && g.ID>>32 != 0 {
+		g.ID = g.ID >> 16 << 16
+	}
+	return g
+}
+
 // Source is who sent something.
 type Source struct {
 	Group  Group

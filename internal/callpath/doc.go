@@ -21,7 +21,7 @@
 //
 // What comes is hostile: relays may lie, and clients may flood. Nothing grows above the limits. Places are
 // shared out by peer links and address blocks: whoever holds most gives way (package share); so is the rate
-// of forwards (package budget).
+// of forwards (package budget). Who leaves is remembered until it may do again what one that is new may.
 //
 // Not here: which peer leads where (a [Directory]), links and media (internal/federation), layouts
 // (internal/wire).

@@ -213,7 +213,7 @@ func TestComesBack(t *testing.T) {
 		a.table.callers[c.key] = c
 		a.table.goes(c, holder{group: budget.Group{ID: 0xc000_0200}}, a.table.clock(net.now))
 	}
-	if n := a.table.spent.shares.Total(); n != maxSpent || len(a.table.callers) != maxSpent+1 {
+	if n := a.table.spent.places.Total(); n != maxSpent || len(a.table.callers) != maxSpent+1 {
 		t.Errorf("%d are remembered, of %d callers", n, len(a.table.callers))
 	}
 	if n := comes(5, 1); n != 0 {

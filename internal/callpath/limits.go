@@ -89,8 +89,8 @@ type caller struct {
 	key         identity.PublicKey
 	fingerprint identity.Fingerprint
 	sessions    int
-	spent       *share.Group[holder] // in whose share it is remembered without a session; else nil
-	paths       int                  // that it brought
+	spent       share.Place[holder] // where it is remembered without a session
+	paths       int                 // that it brought
 	waiting     int
 	callees     []*callee     // whom it calls
 	failed      []wire.PathID // paths that ended otherwise than by their ends: they may come again
@@ -161,16 +161,8 @@ func peerSource(l Leg) budget.Source {
 // holding returns in whose share a path counts that a leg brings.
 func (t *Table) holding(from Leg) []holder {
 	source := t.source(from)
-	source.Group = customer(source.Group)
+	source.Group = source.Group.Customer()
 	return []holder{{group: source.Group}, {source.Group, source.Member}}
-}
-
-// customer returns a peer link or an address block as a customer has one: of IPv6 a /48.
-func customer(g budget.Group) budget.Group {
-	if g.Address && g.ID>>32 != 0 {
-		g.ID = g.ID >> 16 << 16
-	}
-	return g
 }
 
 // add makes a path, if it has a place, or gets that of whoever holds most; nil: it has none.

@@ -1,7 +1,6 @@
 package callpath
 
 import (
-	"slices"
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/share"
@@ -13,55 +12,38 @@ const (
 )
 
 // spent is callers without a session that have used up some of what they may do: who comes back is nobody
-// new. If there are too many, the oldest of the address block that has most is forgotten. The zero value is
-// empty.
+// new. If there are too many, the oldest of the address block that has most is forgotten.
 type spent struct {
-	shares share.Tree[holder]
-	held   map[*share.Group[holder]][]*caller // the oldest first
-	due    time.Duration                      // when some may be forgotten
+	places share.Places[holder, *caller]
+	due    time.Duration // when some may be forgotten
 }
 
 // goes remembers a caller without a session, if there is a reason to.
 func (t *Table) goes(c *caller, block holder, at time.Duration) {
 	s := &t.spent
 	path := []holder{block}
-	keep := c.fullAt() > at
-	if keep && s.shares.Total() >= maxSpent {
-		if _, keep = s.shares.Ask(path); keep {
-			t.forgetOldest()
-		}
-	}
-	if !keep {
+	if c.fullAt() <= at {
 		delete(t.callers, c.key)
 		return
 	}
-	if s.shares.Total() == 0 {
-		s.held, s.due = make(map[*share.Group[holder]][]*caller), at+spentEvery
-		t.wakeAt(s.due)
-	}
-	c.spent = s.shares.Add(path)
-	s.held[c.spent] = append(s.held[c.spent], c)
-}
-
-// forgetOldest forgets the caller that gives way to the one for whom a place was asked.
-func (t *Table) forgetOldest() {
-	for leaf, list := range t.spent.held {
-		if t.spent.shares.Yields(leaf) {
-			delete(t.callers, list[0].key)
-			t.spent.remove(list[0])
+	if gives, _, full := s.places.Full(path); full {
+		if gives == nil {
+			delete(t.callers, c.key)
 			return
 		}
+		t.forget(gives)
 	}
+	if s.places.Total() == 0 {
+		s.due = at + spentEvery
+		t.wakeAt(s.due)
+	}
+	s.places.Add(path, &c.spent, c)
 }
 
-// remove notes that a caller has a session again, or is forgotten.
-func (s *spent) remove(c *caller) {
-	list := slices.DeleteFunc(s.held[c.spent], func(o *caller) bool { return o == c })
-	if s.held[c.spent] = list; len(list) == 0 {
-		delete(s.held, c.spent)
-	}
-	s.shares.Remove(c.spent)
-	c.spent = nil
+// forget forgets a caller that has no session.
+func (t *Table) forget(c *caller) {
+	delete(t.callers, c.key)
+	t.spent.places.Remove(&c.spent, c)
 }
 
 // forgetSpent forgets those that may do again what one that is new may.
@@ -69,16 +51,13 @@ func (t *Table) forgetSpent(at time.Duration) {
 	s := &t.spent
 	if at >= s.due {
 		s.due = at + spentEvery
-		for _, list := range s.held {
-			for _, c := range slices.Clone(list) {
-				if c.fullAt() <= at {
-					delete(t.callers, c.key)
-					s.remove(c)
-				}
+		for c := range s.places.All() {
+			if c.fullAt() <= at {
+				t.forget(c)
 			}
 		}
 	}
-	if s.shares.Total() > 0 {
+	if s.places.Total() > 0 {
 		t.wakeAt(s.due)
 	}
 }

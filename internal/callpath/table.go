@@ -85,6 +85,7 @@ func New(o Options, now time.Time) *Table {
 		self: o.Self, id: wire.RelayIDOf(o.Self), directory: o.Directory, limits: limits,
 		start:   now.Add(-time.Hour), // so that 0 is long ago
 		due:     never,
+		spent:   spent{places: share.Places[holder, *caller]{Most: maxSpent}},
 		paths:   make(map[wire.RoomHash]*path),
 		waiting: make(map[wire.PathID]*waiting),
 		peers:   make(map[wire.RelayID]*neighbour),
@@ -122,8 +123,8 @@ func (t *Table) Connect(session uint64, who identity.PublicKey, group budget.Gro
 		c = &caller{fingerprint: who.Fingerprint(), key: who}
 		t.callers[who] = c
 	}
-	if c.spent != nil {
-		t.spent.remove(c)
+	if c.spent.Taken() {
+		t.spent.places.Remove(&c.spent, c)
 	}
 	c.sessions++
 	t.clients[session] = &client{caller: c, group: group}
@@ -154,7 +155,7 @@ func (t *Table) Down(leg Leg, now time.Time) {
 	}
 	delete(t.clients, leg.Session)
 	if c.caller.sessions--; c.caller.sessions == 0 {
-		t.goes(c.caller, holder{group: customer(c.group)}, at)
+		t.goes(c.caller, holder{group: c.group.Customer()}, at)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/share"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -26,8 +27,8 @@ type Box struct {
 	devices map[deviceKey]*device
 	people  map[identity.Fingerprint][]*device // the same
 
-	places pool[*device] // of devices, by the addresses they come from and their owners
-	offers pool[*offer]  // of all devices, by who brought them
+	places share.Places[Holder, *device] // of devices, by the addresses they come from and their owners
+	offers share.Places[Holder, *offer]  // of all devices, by who brought them
 	swept  time.Time
 }
 
@@ -44,9 +45,9 @@ type device struct {
 	claimed bool   // its owner came back for it, as another device: nothing more is kept for it
 	record  []byte
 	reach   wire.Reach
-	place   place
-	offers  pool[*offer] // for it
-	kept    []*offer     // the same, oldest first
+	place   share.Place[Holder]
+	offers  share.Places[Holder, *offer] // for it
+	kept    []*offer                     // the same, oldest first
 }
 
 // offer is one that is kept.
@@ -54,8 +55,8 @@ type offer struct {
 	to     *device
 	key    identity.PublicKey // of its path
 	sealed []byte
-	place  place // among all
-	own    place // among those of its device
+	place  share.Place[Holder] // among all
+	own    share.Place[Holder] // among those of its device
 }
 
 // New returns an empty Box.
@@ -69,7 +70,8 @@ func New(l Limits) *Box {
 	set(&l.Offers, 20_000)
 	return &Box{
 		devices: make(map[deviceKey]*device), people: make(map[identity.Fingerprint][]*device),
-		places: pool[*device]{most: l.Devices}, offers: pool[*offer]{most: l.Offers},
+		places: share.Places[Holder, *device]{Most: l.Devices},
+		offers: share.Places[Holder, *offer]{Most: l.Offers},
 	}
 }
 
@@ -95,17 +97,17 @@ func (b *Box) Here(session uint64, r *wire.Reach, record []byte, holder Holder) 
 
 // add makes a device, if it has a place or gets that of another.
 func (b *Box) add(key deviceKey, holder Holder) *device {
-	d := &device{deviceKey: key, offers: pool[*offer]{most: wire.MaxKept}}
+	d := &device{deviceKey: key, offers: share.Places[Holder, *offer]{Most: wire.MaxKept}}
 	path := holder.path()
-	if gives, full := b.places.full(path); full {
-		if gives == nil {
+	if gives, own, full := b.places.Full(path); full {
+		if own || gives == nil {
 			return nil
 		}
 		b.remove(gives)
 	}
 	b.devices[key] = d
 	b.people[key.who] = append(b.people[key.who], d)
-	b.places.add(path, &d.place, d)
+	b.places.Add(path, &d.place, d)
 	return d
 }
 
@@ -166,9 +168,9 @@ func (b *Box) Keep(f *wire.CallForward, by Holder, now time.Time) bool {
 		return true
 	}
 	path := by.path()
-	for _, p := range []*pool[*offer]{&d.offers, &b.offers} {
-		gives, full := p.full(path)
-		if full && gives == nil {
+	for _, p := range []*share.Places[Holder, *offer]{&d.offers, &b.offers} {
+		gives, own, full := p.Full(path)
+		if full && (own || gives == nil) {
 			return false
 		}
 		if full {
@@ -177,8 +179,8 @@ func (b *Box) Keep(f *wire.CallForward, by Holder, now time.Time) bool {
 	}
 	o := &offer{to: d, key: f.Key, sealed: bytes.Clone(f.Offer)}
 	d.kept = append(d.kept, o)
-	d.offers.add(path, &o.own, o)
-	b.offers.add(path, &o.place, o)
+	d.offers.Add(path, &o.own, o)
+	b.offers.Add(path, &o.place, o)
 	return true
 }
 
@@ -244,7 +246,7 @@ func (b *Box) Counts() (away, offers int) {
 			away++
 		}
 	}
-	return away, b.offers.total()
+	return away, b.offers.Total()
 }
 
 // remove forgets a device, and what is kept for it.
@@ -252,7 +254,7 @@ func (b *Box) remove(d *device) {
 	for len(d.kept) > 0 {
 		b.drop(d.kept[0])
 	}
-	b.places.remove(&d.place, d)
+	b.places.Remove(&d.place, d)
 	delete(b.devices, d.deviceKey)
 	left := slices.DeleteFunc(b.people[d.who], func(o *device) bool { return o == d })
 	if b.people[d.who] = left; len(left) == 0 {
@@ -263,6 +265,6 @@ func (b *Box) remove(d *device) {
 // drop forgets an offer.
 func (b *Box) drop(o *offer) {
 	o.to.kept = slices.DeleteFunc(o.to.kept, func(other *offer) bool { return other == o })
-	o.to.offers.remove(&o.own, o)
-	b.offers.remove(&o.place, o)
+	o.to.offers.Remove(&o.own, o)
+	b.offers.Remove(&o.place, o)
 }

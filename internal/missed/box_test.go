@@ -220,8 +220,8 @@ func TestForgotten(t *testing.T) {
 		t.Errorf("forgotten after %v", d)
 	}
 	away, offers := l.Counts()
-	if away != 0 || offers != 0 || len(l.people) != 1 || l.places.total() != 1 || len(l.places.held) != 1 ||
-		len(l.offers.held) != 0 {
+	if away != 0 || offers != 0 || len(l.people) != 1 || l.places.Total() != 1 || l.places.Holders() != 1 ||
+		l.offers.Holders() != 0 {
 		t.Errorf("%d away, %d offers are left after %d steps", away, offers, steps)
 	}
 }
@@ -326,20 +326,20 @@ func (l *lab) consistent(seed uint64) {
 	offers, people := 0, 0
 	for key, d := range l.devices {
 		offers += len(d.kept)
-		if d.deviceKey != key || len(d.kept) != d.offers.total() || len(d.kept) > wire.MaxKept {
-			l.t.Fatalf("seed %d: %d offers of a device, counted %d", seed, len(d.kept), d.offers.total())
+		if d.deviceKey != key || len(d.kept) != d.offers.Total() || len(d.kept) > wire.MaxKept {
+			l.t.Fatalf("seed %d: %d offers of a device, counted %d", seed, len(d.kept), d.offers.Total())
 		}
 	}
 	for _, list := range l.people {
 		people += len(list)
 	}
 	held := 0
-	for _, list := range l.offers.held {
-		held += len(list)
+	for range l.offers.All() {
+		held++
 	}
-	if offers != l.offers.total() || held != offers || offers > 25 || len(l.devices) != l.places.total() ||
+	if offers != l.offers.Total() || held != offers || offers > 25 || len(l.devices) != l.places.Total() ||
 		people != len(l.devices) || people > 6 {
 		l.t.Fatalf("seed %d: %d offers, %d held, %d counted; %d devices, %d counted, %d of people", seed,
-			offers, held, l.offers.total(), len(l.devices), l.places.total(), people)
+			offers, held, l.offers.Total(), len(l.devices), l.places.Total(), people)
 	}
 }

@@ -325,8 +325,9 @@ func (r *Resolver) found(s *search, q *inquiry, now time.Time) {
 	if s.gatherTo.IsZero() {
 		s.gatherTo = now.Add(gatherFor)
 	}
+	more := s.missing()
 	for _, a := range s.askers {
-		r.tell(s.target, a, news, s.missing(), now)
+		r.tell(s.target, a, news, more, now)
 	}
 }
 

@@ -201,3 +201,32 @@ func BenchmarkTake(b *testing.B) {
 		}
 	}
 }
+
+// TestPlaces: when none is free, the oldest of whoever holds most gives way; of a holder that has its share
+// its own; nobody if each has one.
+func TestPlaces(t *testing.T) {
+	p := Places[string, int]{Most: 3}
+	places := make([]Place[string], 10)
+	add := func(n int, holder string) { p.Add([]string{holder}, &places[n], n) }
+	want := func(holder string, gives int, own, full bool) {
+		t.Helper()
+		if a, b, c := p.Full([]string{holder}); a != gives || b != own || c != full {
+			t.Errorf("for %s %d gives way, own %v, full %v; want %d, %v, %v", holder, a, b, c, gives, own, full)
+		}
+	}
+	add(1, "a")
+	add(2, "a")
+	want("a", 0, false, false)
+	add(3, "b")
+	want("c", 1, false, true)
+	want("a", 1, true, true)
+	p.Remove(&places[1], 1)
+	add(4, "c")
+	want("d", 0, false, true)
+	for n := range p.All() {
+		p.Remove(&places[n], n)
+	}
+	if p.Total() != 0 || p.Holders() != 0 || places[2].Taken() {
+		t.Errorf("%d places of %d holders are left", p.Total(), p.Holders())
+	}
+}
