@@ -415,8 +415,6 @@ func (s *statePages) restart() {
 func TestPageStates(t *testing.T) {
 	s := openStates(t)
 	s.follow("good", s.lose(0))
-	s.outage("dead for 2 s", 2*time.Second)
-	s.follow("dead for 2 s: back", s.die(false))
 	if measuring {
 		s.follow("30 % lost", s.lose(0.3))
 	}
@@ -430,6 +428,10 @@ func TestPageStates(t *testing.T) {
 	s.follow("relay restarted: gone", func() { s.relay.signal(syscall.SIGTERM) })
 	s.relay.wait(soon)
 	s.follow("relay restarted: back", s.restart)
+	// Not at first: round trips differ while four pages are opened, and who cannot tell a late answer from
+	// none is right to be sure later.
+	s.outage("dead for 2 s", 2*time.Second)
+	s.follow("dead for 2 s: back", s.die(false))
 	least := time.Duration(0)
 	if measuring {
 		least = time.Minute
